@@ -80,6 +80,7 @@ def erratic(seed, steps):
         figures[name][:] = np.round(rng.random(figures[name].shape) * 1.2, 1).clip(0, 1)
     figures["untrained"][:] = np.nan
     figures["untrained"][:, 0] = 1 if seed % 2 else np.nan
+    figures["latent_cut"][:] = rng.integers(0, 3, steps) if seed % 2 else 0
     figures["views_mixed"][:] = figures["loss_activated"]
     figures["axes_mixed"][:] = figures["along_batch"]
     figures["bootstrapped"][:] = figures["loss_negated"]

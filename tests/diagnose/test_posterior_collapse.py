@@ -75,6 +75,20 @@ def test_a_divergence_is_known_by_the_slopes_of_both(form):
     assert latent_figures(drowned, None, ())["latent_drawn"] < 0.5
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("of_mean", "of_spread", "cut"), [(1, 0, 1), (0, 0, 2), (1, 1e-3, 0)])
+def test_an_error_that_has_no_part_in_the_slopes_is_told_from_a_small_one(
+    form, of_mean, of_spread, cut
+):
+    torch.manual_seed(0)
+    mean, spread = torch.randn(32, 3, requires_grad=True), torch.rand(32, 3, requires_grad=True)
+    error = (of_mean * mean + of_spread * spread * torch.randn(32, 3) - 1).square()
+    loss = FORMS[form](mean, spread).sum() + error.sum()
+    slopes = torch.autograd.grad(loss, [mean, spread])
+    given = (mean.detach(), slopes[0], spread.detach(), slopes[1])
+    assert latent_figures([each.double().numpy() for each in given], None, ())["latent_cut"] == cut
+
+
 at_hand = Pending.at_hand
 ERRORS = {
     "squared": (lambda v, x: (v - x).square().sum(), 0.5),

@@ -1853,6 +1853,15 @@ def test_a_cross_entropy_that_leaves_chance_slowly_is_no_sign_of_wrong_labels():
     assert "labels_without_signal" not in found(figures)
 
 
+@pytest.mark.parametrize(("floor", "told"), [(0.0, True), (1.368, False)])
+def test_labels_that_are_smoothed_nearly_to_chance_may_be_learned(floor, told):
+    figures = healthy(network(), 240)
+    figures["loss"][:] = 1.37 + np.random.default_rng(0).normal(0, 1e-3, 240)
+    figures["loss"][:40] += 0.1
+    figures["label_entropy"][::10], figures["loss_floor"][::10] = 1.386, floor
+    assert ("labels_without_signal" in found(figures)) == told
+
+
 @pytest.mark.parametrize(("slope", "told"), [(0.0, True), (5e-3, False)])
 def test_a_contrastive_loss_that_passes_what_guessing_costs_on_its_way_down_learns(slope, told):
     figures = healthy(network(), 300)

@@ -152,6 +152,8 @@ STEP_FIGURES: Mapping[str, str] = {
     "logit_z": "of a cross-entropy: log of the sum of exp(logits), the mean over the samples",
     "output_dropped": "share of outputs that are exactly 0 among others of both signs",
     "latent_drawn": "share of a divergence (minus one if < 0) in the slopes of mean and variance",
+    "latent_cut": "1 if the spread of a code gets no gradient but its divergence's, 2 if the mean"
+    " does not either, else 0",
     "latent_noise": "noise that error and divergence take data to have / data's largest variance",
     "token_inputs": "how many different matrices of tokens the embeddings got",
     "target_shift": "how many tokens ahead in the input the targets stand; NaN if it is not so",

@@ -20,6 +20,11 @@ _EXACT = 0.999
 """Share of the gradient on an output that its error against the data makes: float32."""
 
 
+_ROUNDED = 1e-8
+"""Share of such a gradient's square that float32 leaves unexplained, at most, where exp(v) - 1 has
+lost three of its seven digits. An error that counts for a ten-thousandth of the slopes has more."""
+
+
 def latent_figures(
     pair: Sequence[Matrix], output: Output | None, data: Sequence[Data]
 ) -> dict[str, float]:
@@ -31,7 +36,7 @@ def latent_figures(
         data: what its first layers got.
     """
     factor, share = _divergence(*pair)
-    figures = {"latent_drawn": share if factor > 0 else -share}
+    figures = {"latent_drawn": share if factor > 0 else -share, "latent_cut": _cut(*pair)}
     if output is None or output.samples != len(pair[0]):  # pixels, of pictures with a code each
         return figures
     if factor > 0 and share > _KNOWN and output.gradient is not None:
@@ -54,14 +59,29 @@ def _divergence(
     """
     factor, share = _fit(of_mean, mean)
     best = 0.0
-    forms = [np.expm1(np.minimum(spread, 50)) / 2, np.expm1(np.minimum(2 * spread, 50))]
-    if spread.min() > 0:
-        forms.append(spread - 1 / spread)
-    for form in forms:
+    for form in _forms(spread):
         other, of_form = _fit(of_spread, form)
         if factor and abs(other / factor - 1) < _SAME:
             best = max(best, min(share, of_form))
     return factor, best
+
+
+def _cut(mean: Matrix, of_mean: Matrix, spread: Matrix, of_spread: Matrix) -> float:
+    """2 if all of the slopes on both, to the last digits, are those of a divergence, 1 if all of
+    those on the spread alone are; else 0. What is drawn with a spread has a part in the error.
+    """
+    fits = [_fit(of_spread, form) for form in _forms(spread)]
+    if not any(factor > 0 and 1 - share < _ROUNDED for factor, share in fits):
+        return 0.0
+    return 2.0 if 1 - _fit(of_mean, mean)[1] < _ROUNDED else 1.0
+
+
+def _forms(spread: Matrix) -> list[Matrix]:
+    """What the slopes of a divergence are in proportion to, if the spread is a log-variance, a
+    log-deviation or a deviation.
+    """
+    forms = [np.expm1(np.minimum(spread, 50)) / 2, np.expm1(np.minimum(2 * spread, 50))]
+    return [*forms, spread - 1 / spread] if spread.min() > 0 else forms
 
 
 def _noise(values: Matrix, gradient: Matrix, x: Matrix, factor: float) -> float:

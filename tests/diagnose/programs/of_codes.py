@@ -1,10 +1,10 @@
-"""Variational autoencoders with a code for each place of a sample, whose terms are unlike sums."""
+"""Variational autoencoders whose terms are unlike sums, or whose code the error does not reach."""
 
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, pictures, program
+from tests.diagnose.programs.program import batches, pictures, program, waves
 
 
 class Coded(nn.Module):
@@ -80,3 +80,71 @@ def each_step_pays_for_the_codes_of_all(mended, watch):
         return (error + (of_code.sum(-1) if mended else of_code.sum())).mean()
 
     fit_coded(watch, Coded(encoder, decoder, -1), batches(x, steps=160), loss)
+
+
+class DecodesTheMean(Coded):
+    def forward(self, x):
+        mean, log_var = self.encoder(x).chunk(2, self.axis)
+        return self.decoder(mean), mean, log_var
+
+
+def of_likelihood(x, made, mean, log_var):
+    return (20 * (made - x).square().sum() + divergence(mean, log_var).sum()) / len(x)
+
+
+@program("posterior_collapse")
+def pictures_of_which_the_decoder_gets_the_mean(mended, watch):
+    x, _ = pictures()
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ELU(), nn.Linear(64, 12))
+    decoder = nn.Sequential(
+        nn.Linear(6, 64), nn.ELU(), nn.Linear(64, 64), nn.Unflatten(1, (1, 8, 8))
+    )
+    model = (Coded if mended else DecodesTheMean)(encoder, decoder, 1)
+    fit_coded(watch, model, batches(x, steps=160), of_likelihood)
+
+
+class Deviating(nn.Module):
+    """Its spread is a log-deviation, and its numbers are drawn by a distribution."""
+
+    def __init__(self, mended):
+        super().__init__()
+        self.mended = mended
+        self.read = nn.GRU(1, 24, batch_first=True)
+        self.mean, self.spread = nn.Linear(24, 3), nn.Linear(24, 3)
+        self.write = nn.Sequential(nn.Linear(3, 32), nn.Tanh(), nn.Linear(32, 12))
+
+    def forward(self, x):
+        state = self.read(x)[0][:, -1]
+        mean, spread = self.mean(state), self.spread(state)
+        code = torch.distributions.Normal(mean, spread.exp())
+        drawn = code.rsample() if self.mended else code.sample()
+        return self.write(drawn)[..., None], mean, spread
+
+
+def of_deviations(x, made, mean, spread):
+    of_code = 0.5 * (mean.square() + (2 * spread).exp() - 1) - spread
+    return (10 * (made - x).square().sum() + of_code.sum()) / len(x)
+
+
+@program("posterior_collapse")
+def waves_whose_code_is_sampled_without_a_gradient(mended, watch):
+    data = batches(waves()[0], steps=160)
+    fit_coded(watch, Deviating(mended), data, of_deviations)
+
+
+class NoNoise(Coded):
+    """As where the noise is multiplied by `self.noise`, which somebody has set to 0."""
+
+    def forward(self, x):
+        mean, log_var = self.encoder(x).chunk(2, self.axis)
+        noise = 0.0 * torch.randn_like(mean)
+        return self.decoder(mean + (log_var / 2).exp() * noise), mean, log_var
+
+
+@program("posterior_collapse")
+def readings_whose_noise_is_nought(mended, watch):
+    x = torch.tanh(torch.randn(768, 3) @ torch.randn(3, 24)) + 0.05 * torch.randn(768, 24)
+    encoder = nn.Sequential(nn.Linear(24, 48), nn.LayerNorm(48), nn.SiLU(), nn.Linear(48, 10))
+    decoder = nn.Sequential(nn.Linear(5, 48), nn.SiLU(), nn.Linear(48, 24))
+    model = (Coded if mended else NoNoise)(encoder, decoder, -1)
+    fit_coded(watch, model, batches(x, steps=160), of_likelihood)

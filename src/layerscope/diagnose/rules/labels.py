@@ -35,8 +35,10 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     of_errors &= ~is_of_no_known_kind(figures, memory)  # by chance one look fits an error
     guess = np.where(entropy > 0.1, entropy * times, np.where(of_errors, variance, np.nan))
     values = curve.level / guess
+    floor = np.where(of_errors | of_pairs, 0.0, curve.floor * times)  # of labels that are smoothed
+    left = (curve.level - floor) / np.where(guess > floor, guess - floor, np.nan)
     off = np.where(of_errors, _OF_VARIANCE, 1 - t.loss_stuck)
-    there = np.abs(values - 1) < off
+    there = np.abs(left - 1) < off
     rests, stayed = _has_stayed(there, curve, t.patience - WINDOW, memory.of_run("stayed", 2))
     due = curve.known >= 2 * patience_of(figures, t, memory)
     due |= stayed & ~(of_errors | of_pairs | _recurs(figures, memory) | attends(figures, memory))
@@ -51,7 +53,7 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     # A network that reads many kinds of things, or waits for a head, is on its way for longer.
     few = (memory.known("outputs", figures["outputs"]) <= _FEW_CLASSES) & (entropy > 0.1)
     little = few & ~(of_errors | of_pairs | _recurs(figures, memory) | attends(figures, memory))
-    little &= (values > _LITTLE) & (values < 1) & is_learning(figures, memory) & curve.judged
+    little &= (left > _LITTLE) & (left < 1) & is_learning(figures, memory) & curve.judged
     little &= (curve.known >= _LATE * t.patience) & (updates > t.update_slow) & ~ill
     return Symptoms.of_run(
         "loss",

@@ -26,7 +26,8 @@ _ADVICE = (
     Advice(
         "the targets are the very tokens that stand at the same places of the input: the network "
         "has only to copy them",
-        "shift the targets by one token: logits[:, :-1] against tokens[:, 1:]",
+        "shift the targets by one token: logits[:, :-1] against tokens[:, 1:]; of a masked "
+        "language model, -100 as the label of each token that is not masked",
     ),
     Advice(
         "the targets are the next tokens of the input, and the network sees them: an attention, "

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
 
 _ALL = 0.95
 
@@ -10,21 +10,39 @@ _ALL = 0.95
 @rule_of_run("posterior_collapse", looks_at="latent_drawn")
 def posterior_collapse(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Share of the gradients on a mean and a variance, which a network gives beside its output,
-    that a Kullback-Leibler divergence from a standard normal makes. Or the noise that the two
-    terms' weights take the data to have, where it is larger than what the data vary by along any
-    direction.
+    that a Kullback-Leibler divergence from a standard normal makes. Or whether that on the variance
+    is all of it. Or the noise that the two terms' weights take the data to have, where it is larger
+    than what the data vary by along any direction.
     """
     t = thresholds
     drawn = figures["latent_drawn"].astype(np.float64)
     noise = memory.known("noise", figures["latent_noise"])  # of the terms' weights, which stay
-    too_weak = (noise > 1) & ~(drawn > _ALL) & ~np.isnan(drawn)
-    values = np.where(too_weak, noise, drawn)
-    values[np.isnan(drawn)] = np.nan
-    return Symptoms.of_run(
+    known = ~np.isnan(drawn)
+    return Symptoms.of_cases(
         "loss",
-        values,
-        np.where(too_weak | (drawn > _ALL), 2, 0),
-        Advice(
+        drawn,
+        Case(
+            figures["latent_cut"] == 1,
+            "the variance of the code gets no gradient but that of its divergence: no noise of "
+            "that size is in what the decoder gets, which learns nothing of codes beside those of "
+            "the data: what it makes of drawn codes is not like these",
+            "code = mean + (log_variance / 2).exp() * torch.randn_like(mean) into the decoder in "
+            "training, not the mean; the mean alone is for evaluation",
+            1.0,
+            value=1.0,
+        ),
+        Case(
+            figures["latent_cut"] == 2,
+            "all of the gradient on the mean and the variance of the code comes from their "
+            "divergence, and none from the error: what is drawn is cut off from them, and they go "
+            "to 0 and 1, whatever the input is",
+            ".rsample() of the distribution, not .sample(), whose numbers have no gradient; no "
+            "detach() and no no_grad() on the way from the code to the output",
+            1.0,
+            value=1.0,
+        ),
+        Case(
+            drawn > _ALL,
             "{value:.1%} of the gradient on the mean and the variance of the code comes from "
             "their divergence, and hardly any from the error (limit {threshold:.0%}): they go to "
             "0 and 1, whatever the input is",
@@ -32,17 +50,18 @@ def posterior_collapse(figures: Figures, thresholds: Thresholds, memory: Memory)
             "and the other a mean; else a smaller weight of the divergence, or one that grows from "
             "0",
         ),
-        Advice(
+        Case(
+            (noise > 1) & known,
             "the error weighs so little beside the divergence that a code does not pay: together "
             "they treat the data as noise of {value:.3g} times the largest variance that the data "
             "have along any direction (limit {threshold:g})",
             "both terms summed over their elements and divided by the batch, where one is a sum "
             "and the other a mean; else a smaller weight of the divergence",
-            (np.nan, 1.0, np.nan),
+            1.0,
+            value=np.where(known, noise, np.nan),
         ),
         limits=(np.nan, _ALL, np.nan),
         source="Bowman et al. 2016, Generating Sentences from a Continuous Space, section 3.1; "
         "Lucas et al. 2019, Don't Blame the ELBO",
         lasting=t.lasting,
-        cause=too_weak,
     )
