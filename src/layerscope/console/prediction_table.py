@@ -27,7 +27,8 @@ def prediction_table(prediction: Prediction) -> Table:
     columns: list[tuple[str, list[str]]] = [
         ("layer", [f"{n:0{digits}d}_{layer.activation}" for n, layer in enumerate(p.layers, 1)]),
         ("q", [_number(q, 3) for q in p.variance]),
-        ("mean", [_number(mean, 2, odd) for mean, odd in zip(p.mean, _odd(p), strict=True)]),
+        # By symmetry the mean is 0, up to rounding.
+        ("mean", [_number(m, 2, abs(m) <= 1e-9 * s) for m, s in zip(p.mean, p.std, strict=True)]),
         ("std", [_number(std, 2) for std in p.std]),
         ("±", [_share(math.expm1(spread)) for spread in p.std_spread]),
         ("saturated", [_share(share, 1) for share in p.saturated]),
@@ -88,11 +89,6 @@ def _scales(phase: Phase) -> str:
 
 def _layers(scale: float) -> str:
     return "infinite" if math.isinf(scale) or scale > 1e6 else f"{scale:.3g}"
-
-
-def _odd(p: Prediction) -> list[bool]:
-    """Where the mean is 0 by symmetry, up to rounding."""
-    return [bool(abs(mean) <= 1e-9 * std) for mean, std in zip(p.mean, p.std, strict=True)]
 
 
 def _number(value: float, digits: int, missing: bool = False) -> str:

@@ -58,7 +58,8 @@ class ScaledBatches(KeptBetweenLooks):
         if not _is_standard(about, len(values)):
             self._left -= {Scaled.BY_ITS_MEAN}
         if before is not None and before.shape == about.shape:
-            of_ends, of_mean = (_are_same(about[part], before[part], about) for part in _PARTS)
+            same = np.abs(about - before) <= _SAME * (about[1] - about[0])
+            of_ends, of_mean = same[:2].all(), same[2:].all()
             if of_ends and of_mean:  # the same samples, perhaps in another order
                 self._end()
             if not (of_ends and _are_of_all_columns(about)):
@@ -68,13 +69,6 @@ class ScaledBatches(KeptBetweenLooks):
 
     def _end(self) -> None:
         self._left, self._before = set(), None
-
-
-_PARTS = (slice(0, 2), slice(2, 4))
-
-
-def _are_same(one: Matrix, other: Matrix, about: Matrix) -> bool:
-    return bool((np.abs(one - other) <= _SAME * (about[1] - about[0])).all())
 
 
 def _are_of_all_columns(about: Matrix) -> bool:

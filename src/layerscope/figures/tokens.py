@@ -46,15 +46,10 @@ def token_figures(
             figures["target_shift"] = float(shift)
             shifts.append(shift)
         figures["target_padding"] = _padding(matrix, places, targets)
-    read = [each for each in tokens if not _are_places(each)]
+    read = [each for each in tokens if (each != each[:1]).any()]  # else they number places
     if shifts == [0] and len(read) > 1 and read[-1].size == samples:
         figures["targets_fed"] = float(_shift(read[-1], places, targets) == 0)
     return figures
-
-
-def _are_places(tokens: Tokens) -> bool:
-    """Whether all rows are alike, as the numbers of places are."""
-    return bool((tokens == tokens[:1]).all())
 
 
 def _shift(tokens: Tokens, places: Tokens, targets: Tokens) -> int | None:

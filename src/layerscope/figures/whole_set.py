@@ -38,14 +38,11 @@ class WholeSet(KeptBetweenLooks):
         if not sums or len(sums) != len(first):
             self._first, self._looks = None, 0
             return math.nan
-        if not all(map(_are_alike, sums, first)):
+        pairs = zip(sums, first, strict=True)
+        if not all(np.allclose(one, other, rtol=_ALIKE, atol=0.0) for one, other in pairs):
             self._differed = True
             return 0.0
         self._looks += 1
         if any(each.is_part for each in data):  # the others may differ
             return math.nan
         return float(max(each.rows for each in data)) if self._looks >= _LOOKS else math.nan
-
-
-def _are_alike(one: _Sums, other: _Sums) -> bool:
-    return np.allclose(one, other, rtol=_ALIKE, atol=0.0)

@@ -124,7 +124,7 @@ class OutputHook(OwnHook):
             if clock:
                 state.spent += clock() - began
         except Exception as error:  # whatever it is, the network goes on without us
-            if _is_transformed(output):
+            if any(is_wrapped(each) for _, each in tensors_in(output)):  # without memory of its own
                 state.transformed.add(self.layer.name)
             else:
                 state.give_up(error)
@@ -184,8 +184,3 @@ def _measure_uncompiled(hook: OutputHook, inputs: Any, named: Any, output: Any) 
     """One break in torch.compile's graph, and nothing of ours in it."""
     hook.note_compilation()
     hook.measure(inputs, named, output)
-
-
-def _is_transformed(output: Any) -> bool:
-    """Whether torch.func has put a wrapper without memory of its own in a tensor's place."""
-    return any(is_wrapped(tensor) for _, tensor in tensors_in(output))

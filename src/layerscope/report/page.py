@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import math
-from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +12,6 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from layerscope.comparison import Comparison, compare
-from layerscope.comparison.group import Group
 from layerscope.comparison.loss_text import loss_text
 from layerscope.page.template import scripts, styles, template
 from layerscope.report.chart_data import chart_data
@@ -72,7 +70,8 @@ def page_of(comparison: Comparison) -> str:
         columns=columns,
         rows=rows,
         intervals=any(cell.below for row in rows for cell in row.cells),
-        uneven=_uneven(groups),
+        # Some groups have a share of saturated outputs, and others cannot have one.
+        uneven=len({math.isnan(group.median("saturated")) for group in groups}) > 1,
         fewest=min(group.estimates["loss"].count for group in groups),
         coverage=min(group.estimates["loss"].coverage for group in groups),
         findings=findings,
@@ -89,11 +88,6 @@ def page_of(comparison: Comparison) -> str:
         script=script,
         policy=_policy(plotly, script),
     )
-
-
-def _uneven(groups: Sequence[Group]) -> bool:
-    """Whether some groups have a share of saturated outputs and others cannot have one."""
-    return len({math.isnan(group.median("saturated")) for group in groups}) > 1
 
 
 def _policy(*scripts: str) -> str:

@@ -117,16 +117,12 @@ class Pipeline:
                 return
         if len(self._waiting) >= self._block:
             ready = len(self._waiting) - self._sizes.left_alone
-            self._drain(ready, judges=self._must_judge(ready))
+            unjudged = self._written + ready - self._judged
+            self._drain(ready, judges=unjudged >= self._sizes.to_judge(self._judged))
 
     def _begin_block(self) -> None:
         """Find out, once for all the steps of a block, how many wait until it is written."""
         self._block = self._sizes.left_alone + self._sizes.to_write(self._written)
-
-    def _must_judge(self, new: int) -> bool:
-        """Whether these steps and those that are written already are enough for the judge."""
-        unjudged = self._written + new - self._judged
-        return unjudged >= self._sizes.to_judge(self._judged)
 
     def _meet(self, measured: tuple[Plan, int, int]) -> None:
         """From now on this is measured; what waits is of what was measured before."""

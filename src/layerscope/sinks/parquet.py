@@ -53,7 +53,7 @@ class ParquetSink(Sink):
             for part in (self._directory / name).glob("part-*.parquet"):
                 if resumed_at is None:
                     part.unlink()  # of another run, whose place this is now
-                elif _step_of(part) >= resumed_at:
+                elif int(part.stem.removeprefix("part-")) >= resumed_at:
                     part.unlink()
                 else:
                     self._cut(part, resumed_at)
@@ -94,11 +94,6 @@ class ParquetSink(Sink):
     def close(self) -> None:
         """Write what is left."""
         self._write_parts()
-
-
-def _step_of(part: Path) -> int:
-    """The first step in a part."""
-    return int(part.stem.removeprefix("part-"))
 
 
 def _type_of(column: str) -> Any:

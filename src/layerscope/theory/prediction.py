@@ -82,7 +82,8 @@ def predict(
     inputs = inputs or Inputs()
     activations = [activation_named(layer.activation) for layer in chain]
     incoming, signal, expectations, slope_pairs = _forward(chain, activations, inputs)
-    of = _stacked(expectations)
+    names = (field.name for field in fields(Moments))
+    of = Moments(*(np.array([getattr(each, name) for each in expectations]) for name in names))
     variances, correlations = np.array(signal).T
     seconds, crosses = np.array(incoming).T
     pairs = np.array(slope_pairs)
@@ -140,8 +141,3 @@ def _forward(
         cross, slope_pair = pair_moments(activation, variance, correlation)
         slope_pairs.append(slope_pair)
     return incoming, signal, expectations, slope_pairs
-
-
-def _stacked(expectations: list[Moments]) -> Moments:
-    names = [field.name for field in fields(Moments)]
-    return Moments(*(np.array([getattr(each, name) for each in expectations]) for name in names))

@@ -3,18 +3,10 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.solved import has_learned
 
 _NEARLY_ALL = 0.9
 _LASTS = 2
-
-
-def _keeps(facts: LayerFacts) -> bool:
-    """Whether, of gates, it is one that what a state keeps is multiplied with: an LSTM's forget
-    gate, or a GRU's update gate as torch has it.
-    """
-    return facts.name.rpartition("/")[2].startswith(("forget", "update"))
 
 
 @rule_with_memory("gates_shut")
@@ -22,7 +14,9 @@ def gates_shut(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     """Share of the values of a gate that are below 0.1, of gates that a state is kept by, where it
     was so from the first step on: what a network learns to forget, it had known.
     """
-    keeps = np.array([_keeps(facts) for facts in memory.roles.layers])
+    # What a state is multiplied with: an LSTM's forget gate, a GRU's update gate as torch has it.
+    gates = [facts.name.rpartition("/")[2] for facts in memory.roles.layers]
+    keeps = np.array([gate.startswith(("forget", "update")) for gate in gates])
     values = figures["gate_shut"].astype(np.float64)
     values[:, ~keeps] = np.nan
     known = ~np.isnan(values)

@@ -72,7 +72,8 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     present, start = present_and_start(figures, memory)
     unknown = is_of_no_known_kind(figures, memory)
     limit = np.where(unknown, _TERMS, t.loss_diverged)
-    at_first = np.fmax(start, _largest_at_first(figures, present, memory))
+    good = np.where(way_so_far(figures, memory) < _AS_IT_WAS, present, np.nan)  # as at the start
+    at_first = np.fmax(start, memory.highest("at_first", good))
     start = np.where(unknown, at_first, start)
     start = np.fmax(start, guessing_among_candidates(figures, memory))
     start *= growth_of_an_error(figures, memory)
@@ -168,12 +169,6 @@ def _thrown_out(
                 step[row], worst[row] = leap[:2]
                 leap[:] = np.nan
     return thrown, worst, step
-
-
-def _largest_at_first(figures: Figures, present: Values, memory: Memory) -> Values:
-    """The largest loss while the weights were as good as they were at the start, [steps]."""
-    soon = way_so_far(figures, memory) < _AS_IT_WAS
-    return memory.highest("at_first", np.where(soon, present, np.nan))
 
 
 def _lost(figures: Figures, unknown: Flags, memory: Memory) -> tuple[Flags, Values]:

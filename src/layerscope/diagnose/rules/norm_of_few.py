@@ -3,8 +3,6 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.figures import Flags
-from layerscope.diagnose.roles import Roles
 
 _TWO = 2.0
 
@@ -33,9 +31,10 @@ def norm_of_few(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         values[:, i] = np.where(figures["activation_count"][:, i] > 0, together, np.nan)
         cause[:, i] = together
     ill = values <= _TWO
+    passed_by = [not facts.on_trunk for facts in memory.roles.layers]
     return Symptoms.of_layers(
         values,
-        np.where(ill, np.where(_passed_by(memory.roles), 1, 2), 0),
+        np.where(ill, np.where(passed_by, 1, 2), 0),
         Advice(
             "the batch normalisation of {layer} has {value:.0f} values of each channel to "
             "normalise: they become 1 and -1, whatever they were",
@@ -58,8 +57,3 @@ def norm_of_few(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         cause=cause,
         falling=True,
     )
-
-
-def _passed_by(roles: Roles) -> Flags:
-    """Layers that a path of the gradient goes by, [layers]."""
-    return np.array([not facts.on_trunk for facts in roles.layers])

@@ -32,10 +32,6 @@ def _within_bounds(facts: LayerFacts) -> str:
     )
 
 
-def _smaller_steps(facts: LayerFacts) -> str:
-    return f"{CLIP}; else {_OF_STEPS}" if is_recurrent(facts) else _OF_STEPS
-
-
 _ADVICE = (
     Advice("{value:.0f} outputs of {layer} are not finite, from finite inputs", _within_bounds),
     Advice(
@@ -50,7 +46,7 @@ _ADVICE = (
     Advice(
         "{value:.0f} outputs of {layer} are not finite, because its weights are not: the step "
         "before made them so",
-        _smaller_steps,
+        lambda facts: f"{CLIP}; else {_OF_STEPS}" if is_recurrent(facts) else _OF_STEPS,
     ),
     Advice(
         "{value:.0f} gradients are not finite before {layer}, and all are finite behind it",

@@ -100,7 +100,8 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     a_little = _ever_since(values, t.saturated_healthy, free) & (severity == 1)
     begun = np.where(a_little, _A_LITTLE_EVER_SINCE, _LATER)
     sized = np.logical_or.accumulate(~np.isnan(figures["weight_rms"]), axis=0) | before
-    from_the_start = np.where(sized & _are_usual(sizes, roles), _BY_INPUTS, _EVER_SINCE)
+    usual = np.square(sizes) * roles.fan_in < LARGEST_GAIN  # as Kaiming's, or smaller
+    from_the_start = np.where(sized & usual, _BY_INPUTS, _EVER_SINCE)
     cause = np.where(ever_since, from_the_start, begun).astype(np.int8)
     return Symptoms(values, severity, limits, _advice(t), _SOURCE, t.lasting, cause)
 
@@ -114,16 +115,6 @@ def _was_trained(sizes: Series, roles: Roles) -> bool:
     own = sizes[[place for place, facts in enumerate(roles.layers) if "Norm" in facts.module]]
     own = own[own > 0]  # a branch's last may begin at 0
     return len(set(own.tolist())) > 1 and bool(np.median(np.abs(own - 1)) > _MOVED)
-
-
-def _are_usual(sizes: Series, roles: Roles) -> Flags:
-    """Whether a layer's weights are no larger than Kaiming's, of variance 2 / fan_in, bool
-    [layers]; not where its fan-in is unknown.
-
-    Args:
-        sizes: RMS of the weights at the start, [layers].
-    """
-    return np.square(sizes) * roles.fan_in < LARGEST_GAIN
 
 
 def _ever_since(values: Values, limit: float, opened: Series) -> Flags:

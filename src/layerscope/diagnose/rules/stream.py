@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.figures import Flags, Values
+from layerscope.diagnose.figures import Values
 
 _FEWEST = 4  # additions, of which two halves say something
 _HALF_OCTAVES = 100  # of what the optimizer has moved: a factor of 2^50
@@ -55,7 +55,9 @@ def stream_grows(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     t = thresholds
     sizes = figures["stream_rms"].astype(np.float64)
     values = sizes / np.maximum(_earlier(sizes, figures, memory), 1)
-    values[(figures.steps < t.patience) | _is_lost(figures, memory)] = np.nan
+    curve = memory.loss_curve.of(figures)
+    is_lost = ~curve.finite | (curve.loss > curve.start)
+    values[(figures.steps < t.patience) | is_lost] = np.nan
     ill = values > t.stream_over_steps
     return Symptoms.of_layers(
         values,
@@ -106,12 +108,6 @@ def silent_branch(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         lasting=t.lasting,
         falling=True,
     )
-
-
-def _is_lost(figures: Figures, memory: Memory) -> Flags:
-    """Whether the loss is above that of the start."""
-    curve = memory.loss_curve.of(figures)
-    return ~curve.finite | (curve.loss > curve.start)
 
 
 def _earlier(values: Values, figures: Figures, memory: Memory) -> Values:

@@ -9,7 +9,6 @@ import numpy as np
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.figures import Flags, Series, Values
 from layerscope.diagnose.last_known import last_known
-from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.recurrent import CLIP, is_clipped, is_recurrent
 from layerscope.diagnose.solved import is_learning
 from layerscope.diagnose.symptoms import A_TENTH, graded
@@ -21,17 +20,16 @@ _NEXT_TO = 0.02
 what they get, and are next to zero."""
 
 
-def _smaller(facts: LayerFacts) -> str:
-    return f"{CLIP}; else {A_TENTH}" if is_recurrent(facts) else A_TENTH
-
-
 _TOO_LARGE = tuple(
     Advice(
         "a step changes {layer} by 10^{value:.1f} of its weights (limit 10^{threshold:g}, usual "
         "10^-3)",
         remedy,
     )
-    for remedy in (_smaller, A_TENTH)
+    for remedy in (
+        lambda facts: f"{CLIP}; else {A_TENTH}" if is_recurrent(facts) else A_TENTH,
+        A_TENTH,
+    )
 )
 _TOO_SMALL = (
     Advice(

@@ -97,7 +97,7 @@ class KeptGradients:
             self._changed = bool(self._changed) or state_of(gradient) != self._left[0]
             if gradient is not None:  # what a scaler divides may keep its version
                 before, now = self._left[3], _largest(gradient)
-                self._divided = Pending(lambda: _quotient(before.get(), now.get()))
+                self._divided = Pending(lambda: before.get() / now.get() if now.get() else math.nan)
         if self._left is not None and gradient is not None:
             # What was put in the place of what backward left may be made of all that was cleared.
             self._cleared = bool(self._cleared) and id(gradient) == self._left[0][0]
@@ -164,10 +164,6 @@ def _largest(gradient: Tensor) -> Pending[float]:
     if own.layout is not torch.strided or not own.numel():
         return Pending.at_hand(math.nan)
     return on_host(own.detach().abs().max()).then(float)
-
-
-def _quotient(before: float, now: float) -> float:
-    return before / now if now else math.nan
 
 
 def is_any(gradient: Tensor | None) -> bool:

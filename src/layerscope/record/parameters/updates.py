@@ -59,7 +59,8 @@ class Updates:
         old, new = [], []
         for i in self._chosen:
             now, before = self._now(i), self._before[i]
-            if before is None or not _is_alike(before, now):
+            about = (now.shape, now.dtype, now.device)
+            if before is None or (before.shape, before.dtype, before.device) != about:
                 before = self._before[i] = torch.empty_like(now)
             old.append(before)
             new.append(now)
@@ -222,10 +223,6 @@ def _norms(tensors: list[Tensor], among: list[Tensor]) -> Sequence[Tensor]:
     # In float16 a norm would overflow at 65,504: a weight of RMS 30 with 5 million elements.
     wide = max((each.dtype for each in among), key=lambda dtype: dtype.itemsize)
     return torch._foreach_norm(tensors, 2, torch.promote_types(wide, torch.float32))
-
-
-def _is_alike(one: Tensor, other: Tensor) -> bool:
-    return (one.shape, one.dtype, one.device) == (other.shape, other.dtype, other.device)
 
 
 def _lost_and_driven(parameter: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
