@@ -6,6 +6,7 @@ from layerscope.diagnose.figures import Flags, Series, Values
 from layerscope.diagnose.last_known import last_known
 
 LOOKS = 3
+"""In a row: what they see is exact, one odd batch apart."""
 
 
 def in_each_look(values: Values, last: Series) -> Flags:

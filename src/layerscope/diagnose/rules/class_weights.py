@@ -3,6 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose.in_each_look import LOOKS
 
 _MOST = 0.9
 """Of the weight: balanced classes have a half each; ten times that of all others is no balance."""
@@ -11,8 +12,6 @@ _FEW, _MANY = 0.5, 0.75
 """Of the samples."""
 
 _TIMES = 3.0
-
-_LOOKS = 3
 
 _TELLS = (
     "the loss gives {value:.1%} of its weight to one class (limit {threshold:.0%}): the network "
@@ -55,5 +54,5 @@ def class_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         ),
         limits=(np.nan, _MOST, np.nan),
         source="torch.nn.BCEWithLogitsLoss: pos_weight is negatives / positives",
-        lasting=_LOOKS,
+        lasting=LOOKS,
     )

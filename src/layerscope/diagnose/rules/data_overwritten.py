@@ -3,8 +3,8 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose.in_each_look import LOOKS
 
-_LOOKS = 3
 _SCALED = 2
 _REMEDY = (
     "work on a copy where a sample is read: x = self.x[i].clone(), or .copy() of an array, before "
@@ -36,6 +36,6 @@ def data_overwritten(figures: Figures, _: Thresholds, memory: Memory) -> Symptom
         ),
         limits=(np.nan, 0.0, np.nan),
         source="what the data sets of the program's loaders keep, compared from look to look",
-        lasting=_LOOKS,
+        lasting=LOOKS,
         cause=(values == _SCALED).astype("int8"),
     )

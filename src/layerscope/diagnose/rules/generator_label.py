@@ -3,8 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-
-_LOOKS = 3
+from layerscope.diagnose.in_each_look import LOOKS
 
 
 @rule_of_run("generator_label", looks_at=("judge_asks", "maker_asks"))
@@ -28,5 +27,5 @@ def generator_label(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
         warning=0.0,
         source="Goodfellow et al. 2014, Generative Adversarial Nets, equation 1: one raises what "
         "the other lowers",
-        lasting=_LOOKS,
+        lasting=LOOKS,
     )

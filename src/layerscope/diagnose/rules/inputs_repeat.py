@@ -3,11 +3,11 @@
 import numpy as np
 
 from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose.in_each_look import LOOKS
 from layerscope.diagnose.solved import has_learned
 
 _BLANK = 0.5
 _ONE_TOKEN = 0.9
-_LOOKS = 3
 
 
 @rule_of_run("inputs_repeat", looks_at=("input_blank", "token_share", "batch_of", "same_noise"))
@@ -64,5 +64,5 @@ def inputs_repeat(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
             severity=hardly,
         ),
         source="the data, as the network gets them",
-        lasting=_LOOKS,
+        lasting=LOOKS,
     )

@@ -4,11 +4,9 @@ import numpy as np
 
 from layerscope.diagnose import Advice, Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.figures import Flags, Values
+from layerscope.diagnose.in_each_look import LOOKS
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.losses.loss_kind import Loss
-
-_LOOKS = 3
-"""Looks at the loss's gradient in a row: they are exact, one odd batch apart."""
 
 _ENOUGH = 64
 
@@ -161,7 +159,7 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
         limits=(np.nan, 0.0, np.nan),
         source="torch.nn.CrossEntropyLoss: the input is expected to contain unnormalized logits; "
         "Bishop 2006, section 4.3.4, on softmax and cross-entropy",
-        lasting=_LOOKS,
+        lasting=LOOKS,
     )
 
 
@@ -210,6 +208,6 @@ def loss_broadcast(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         ),
         limits=(np.nan, np.nan, 0.0),
         source="NumPy's rules of broadcasting",
-        lasting=_LOOKS,
+        lasting=LOOKS,
         cause=of_graph & ~told,
     )

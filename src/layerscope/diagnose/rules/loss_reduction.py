@@ -3,11 +3,9 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose.in_each_look import LOOKS
 from layerscope.diagnose.losses.loss_kind import Loss
 from layerscope.diagnose.solved import is_learning
-
-_LOOKS = 3
-"""Looks at the loss's gradient in a row: they are exact, one odd batch apart."""
 
 _TIMES = 10.0
 """A sum over fewer samples changes the pace by less than what one tries of learning rates."""
@@ -115,6 +113,6 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         ),
         limits=(_TIMES, np.nan, np.nan),
         source="Goyal et al. 2017, section 2.1: the loss is a mean, or lr follows the batch",
-        lasting=_LOOKS,
+        lasting=LOOKS,
         cause=np.select((of_exp, of_power, scaled, again), (4, 5, 2, 3), added),
     )

@@ -4,8 +4,7 @@ import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.figures import Series, Values
-
-_LOOKS = 3
+from layerscope.diagnose.in_each_look import LOOKS
 
 
 @rule_of_run("penalty_without_gradient", looks_at=("number_added", "term_cut_off"))
@@ -51,7 +50,7 @@ def penalty_without_gradient(figures: Figures, t: Thresholds, memory: Memory) ->
         source="Gulrajani et al. 2017, Improved Training of Wasserstein GANs, section 4: the "
         "penalty's own gradient by the weights is what holds the critic; Goodfellow et al. 2014, "
         "algorithm 1: the generator's gradient goes through the discriminator",
-        lasting=_LOOKS,
+        lasting=LOOKS,
         cause=np.where(lost, 2, cut_off == 1),
     )
 
@@ -85,5 +84,5 @@ def loss_weights(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
         warning=0.0,
         source="Kendall, Gal and Cipolla 2018, Multi-Task Learning Using Uncertainty to Weigh "
         "Losses, section 3.2: the logarithm keeps the noise from growing too far",
-        lasting=_LOOKS,
+        lasting=LOOKS,
     )

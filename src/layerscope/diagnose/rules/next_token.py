@@ -4,9 +4,7 @@ import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.figures import Flags
-
-_LOOKS = 3
-"""In a row: where targets stand is exact, one odd batch apart."""
+from layerscope.diagnose.in_each_look import LOOKS
 
 _SEES = 0.25
 """Of the tokens behind a query: under a causal mask it is none, and padding hides some of all."""
@@ -94,7 +92,7 @@ def next_token(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
         limits=(np.nan, _MOSTLY, np.nan),
         source="Bengio et al. 2003, A Neural Probabilistic Language Model: each token from those "
         "before it",
-        lasting=_LOOKS,
+        lasting=LOOKS,
         cause=np.select(causes, range(len(causes)), 0),
     )
 

@@ -3,13 +3,12 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose.in_each_look import LOOKS
 from layerscope.diagnose.patience import patience_of
 from layerscope.diagnose.solved import has_learned, left_of_chance
 
 _NOTHING = 0.9
 """Of what guessing costs: what is below may be learned by heart, or from how often tokens come."""
-
-_LOOKS = 3
 
 
 @rule_of_run("no_positions")
@@ -45,5 +44,5 @@ def no_positions(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
         ),
         source="Vaswani et al. 2017, Attention is all you need, section 3.5: without recurrence "
         "and convolution the order must be put in",
-        lasting=_LOOKS,
+        lasting=LOOKS,
     )

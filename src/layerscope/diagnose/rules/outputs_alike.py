@@ -4,12 +4,12 @@ import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.figures import Flags, Steps, Values
+from layerscope.diagnose.in_each_look import LOOKS
 
 _ALIKE = 0.99
 _DRAWN, _RISEN = 0.9, 0.2
 """Above the one for `patience` steps, and by the other above the first: a healthy loss of cosines
 without negatives brings outputs nearer at first, too, and apart again (SimSiam, figure 2)."""
-_LOOKS = 3
 _REMEDY = (
     "something that drives samples apart: other samples as negatives; labels of -1 for pairs that "
     "differ, not 0; a stopped gradient and a predictor (SimSiam: -cosine(p, z.detach())); triplets "
@@ -49,7 +49,7 @@ def outputs_alike(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         ),
         limits=(np.nan, _ALIKE, np.nan),
         source="Chen and He 2021, Exploring Simple Siamese Representation Learning: collapsing",
-        lasting=_LOOKS,
+        lasting=LOOKS,
         cause=np.where(alike, 0, 1),
     )
 

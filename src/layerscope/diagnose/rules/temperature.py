@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.figures import Values
+from layerscope.diagnose.in_each_look import LOOKS
 
 _HIGH = 10.0
 _FLOOR, _HIGH_FLOOR = 0.5, 0.75
@@ -15,7 +16,6 @@ _SAME = 1e-3
 
 _STEPS = 20
 """In which a scale that is learned would have moved."""
-_LOOKS = 3
 
 
 @rule_of_run("temperature", looks_at=("temperature", "logit_scale"))
@@ -46,7 +46,7 @@ def temperature(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         limits=(np.nan, _HIGH, np.nan),
         source="Hinton et al. 2015, Distilling the Knowledge, section 2: labels at a temperature "
         "of 1; Wang et al. 2017, NormFace, proposition 2: the least loss of a scale",
-        lasting=_LOOKS,
+        lasting=LOOKS,
         cause=~high,
     )
 
