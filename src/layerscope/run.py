@@ -16,8 +16,7 @@ from layerscope.events.reader import RunEvents, read_run
 from layerscope.events.series import HistogramSeries, ScalarSeries
 from layerscope.session.local_folder import local_folder
 from layerscope.session.open_runs import settle
-from layerscope.sinks.figure_sets import figure_sets
-from layerscope.sinks.figures_event import figures_of
+from layerscope.sinks.figures_event import figure_sets, figures_of
 from layerscope.sinks.parts_event import parts_of
 
 

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from layerscope import LayerMonitor
 from layerscope.events.reader import read_run
-from layerscope.training.random_state import RandomState
+from layerscope.training.checkpoint_file import RandomState
 from tests.any_model.nets import Mlp, make, seeded
 from tests.any_model.training import Batches, figures, fit, seed_all, trainer_for
 

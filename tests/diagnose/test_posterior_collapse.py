@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 from layerscope.figures.latents import latent_figures
 from layerscope.measure.pending import Pending
 from layerscope.record.ends.ends import Data, Output
-from layerscope.record.ends.output_pair import OutputPair
+from layerscope.record.ends.further_outputs import OutputPair
 from layerscope.record.graph.output_function import OutputFunction
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program, batches, fit

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from layerscope.events.event_file import EventFile
-from layerscope.events.event_files import event_files
-from layerscope.events.reader import read_run
+from layerscope.events.reader import event_files, read_run
 from layerscope.events.summaries import scalar
 
 

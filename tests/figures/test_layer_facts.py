@@ -6,7 +6,7 @@ from torch import nn
 
 from layerscope import watch
 from layerscope.events.reader import read_run
-from layerscope.sinks.figure_sets import figure_sets
+from layerscope.sinks.figures_event import figure_sets
 
 
 class Turned(nn.Module):

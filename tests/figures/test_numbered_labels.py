@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layerscope.figures.numbered_labels import NumberedLabels
+from layerscope.figures.class_numbers import NumberedLabels
 
 CHANCE = np.random.default_rng(0)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from layerscope.diagnose.losses.loss_kind import Loss, LossView
-from layerscope.figures.target_tail import TargetTail
+from layerscope.figures.target_spread import TargetTail
 
 CHANCE = np.random.default_rng(0)
 

@@ -7,7 +7,7 @@ import pytest
 
 from layerscope.diagnose.losses.loss_kind import Loss, LossView
 from layerscope.figures.looked_at_outputs import critic_slope, target_column
-from layerscope.figures.targets_apart import TargetsApart
+from layerscope.figures.target_spread import TargetsApart
 
 CHANCE = np.random.default_rng(0)
 

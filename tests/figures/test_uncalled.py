@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from layerscope.diagnose.losses.loss_kind import Loss, LossView
-from layerscope.figures.uncalled import Uncalled
+from layerscope.figures.class_numbers import Uncalled
 
 
 def looked(kind, *looks, uncalled=None):

@@ -3,7 +3,7 @@ import pytest
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.session.thinned import Thinned
+from layerscope.session.run_verdict import Thinned
 
 LAYERS = (LayerFacts("00_tanh", "0", "Tanh"), LayerFacts("01_head", "1", "Linear"))
 

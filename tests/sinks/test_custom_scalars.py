@@ -6,8 +6,7 @@ import pytest
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.custom_scalar import layout_pb2, metadata
 
-from layerscope.sinks.chart_descriptions import describe_scalar
-from layerscope.sinks.custom_scalars import layer_charts
+from layerscope.sinks.chart_descriptions import describe_scalar, layer_charts
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ import pytest
 from layerscope.events.event_file import EventFile
 from layerscope.events.reader import read_run
 from layerscope.events.summaries import scalar
-from layerscope.sinks.figure_sets import figure_sets
-from layerscope.sinks.figures_event import FiguresEncoder, figures_of
+from layerscope.sinks.figures_event import FiguresEncoder, figure_sets, figures_of
 from tests.runs import Made
 
 FIGURES = Made(steps=10).figures()

@@ -19,7 +19,7 @@ from layerscope.lab.language_model import LanguageModel
 from layerscope.lab.status import RunStatus
 from layerscope.sinks.figures_event import figures_of
 from layerscope.training import last_checkpoint
-from layerscope.training.random_state import RandomState
+from layerscope.training.checkpoint_file import RandomState
 from layerscope.training.run import train
 from tests.training.test_run_folder import CONF
 

@@ -22,8 +22,7 @@ from layerscope.events.reader import read_run
 from layerscope.exit_codes import ExitCode
 from layerscope.refusal import refuse
 from layerscope.run_lock import holder_of
-from layerscope.sinks.figure_sets import figure_sets
-from layerscope.sinks.figures_event import figures_of
+from layerscope.sinks.figures_event import figure_sets, figures_of
 
 _BLOCK = 256  # steps that are judged at once: few calls, and arrays that stay in the cache
 

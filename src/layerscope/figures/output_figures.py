@@ -14,6 +14,7 @@ from layerscope.diagnose.losses.loss_level import loss_of
 from layerscope.diagnose.losses.loss_view import view_loss
 from layerscope.diagnose.losses.regression_loss import within_range
 from layerscope.diagnose.losses.shares import Shares, shares_of
+from layerscope.figures.class_numbers import NumberedLabels, Uncalled
 from layerscope.figures.class_weights import ignored_figures
 from layerscope.figures.directions import direction_figures, is_mean_cosine
 from layerscope.figures.entropy_alone import is_of_entropy_alone
@@ -27,12 +28,9 @@ from layerscope.figures.looked_at_outputs import (
     targets_are_inputs,
     targets_are_next,
 )
-from layerscope.figures.numbered_labels import NumberedLabels
 from layerscope.figures.same_noise import SameNoise
-from layerscope.figures.target_tail import TargetTail
+from layerscope.figures.target_spread import TargetsApart, TargetTail
 from layerscope.figures.targets import target_figures
-from layerscope.figures.targets_apart import TargetsApart
-from layerscope.figures.uncalled import Uncalled
 from layerscope.record.ends.ends import Ends, Output
 
 

@@ -15,7 +15,7 @@ from layerscope.measure.held import HeldTensors
 from layerscope.measure.measurable import is_measurable
 from layerscope.measure.units import UnitTally
 from layerscope.record.hook_state import HookState
-from layerscope.record.hooks.gradient_hook import hook_gradient
+from layerscope.record.hooks.handles import hook_gradient
 from layerscope.record.network.layers import Layer
 from layerscope.record.network.units_axis import axis_in_graph, axis_of_module, with_units_beside
 from layerscope.record.not_finite import NotFinite, given_to, look_for_cause

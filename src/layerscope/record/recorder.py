@@ -12,10 +12,9 @@ from layerscope.record.distributed.layouts import Layouts
 from layerscope.record.gradient_sums import GradientSums
 from layerscope.record.hook_state import HookState
 from layerscope.record.hooked_layers import HookedLayers
-from layerscope.record.loss_units import in_units_of_the_loss
 from layerscope.record.measured_parameters import MeasuredParameters
 from layerscope.record.network.layers import Layer
-from layerscope.record.observation import Observation
+from layerscope.record.observation import Observation, in_units_of_the_loss
 from layerscope.record.parameters.layer_parameter import why_not_measured
 from layerscope.record.parameters.update_sums import UpdateSums
 from layerscope.record.recorder_options import RecorderOptions

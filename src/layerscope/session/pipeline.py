@@ -23,8 +23,7 @@ from layerscope.session.door import Door
 from layerscope.session.not_watched import tell_unfired
 from layerscope.session.run_verdict import RunVerdict
 from layerscope.session.settings import NEVER, Settings
-from layerscope.sinks.block_sink import BlockSink
-from layerscope.sinks.step_block import Step, StepBlock
+from layerscope.sinks.step_block import BlockSink, Step, StepBlock
 
 
 class Pipeline:

@@ -24,10 +24,9 @@ from layerscope.session.door import Door
 from layerscope.session.pipeline import Pipeline
 from layerscope.session.run_verdict import RunVerdict
 from layerscope.session.settings import Settings
-from layerscope.sinks.block_sink import BlockSink
 from layerscope.sinks.finding_receiver import FindingReceiver
 from layerscope.sinks.named import made
-from layerscope.sinks.step_block import RunEnd
+from layerscope.sinks.step_block import BlockSink, RunEnd
 from layerscope.sinks.step_by_step import StepByStep
 from layerscope.sinks.tensorboard import TensorBoardSink
 

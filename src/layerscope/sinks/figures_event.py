@@ -25,6 +25,10 @@ from layerscope.events.summaries import PLUGIN, document
 if TYPE_CHECKING:
     from layerscope.events.reader import RunEvents
     from layerscope.events.series import TensorSeries
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from layerscope.events.reader import RunEvents
 
 PREDICTION = f"{PLUGIN}/prediction"
 """Tag of the document that says what theory expects at step 0: `PredictionSummary.as_json`."""
@@ -143,3 +147,35 @@ def joined(parts: Sequence[Figures]) -> Figures:
     _, last = np.unique(whole.steps[::-1], return_index=True)
     chosen = len(whole.steps) - 1 - last
     return whole.of_rows(chosen)
+
+
+def figure_sets(run: RunEvents) -> list[Figures]:
+    """All figures that a run's event files hold, in order of step, cut where the layers change.
+
+    Where layers come in later, what they are changes what the others are: the last is the last no
+    more. Most runs have one set; joined they are what `figures_of` gives.
+
+    Raises:
+        ValueError: the files are of several runs, which would be taken for one.
+    """
+    _refuse_mixture(run)
+    sets = [joined([each]) for each in sets_written(run)]
+    owner = {step: n for n, figures in enumerate(sets) for step in figures.steps.tolist()}
+    written = []
+    # A resumed run begins with its first set again.
+    for n, steps in itertools.groupby(sorted(owner), key=owner.__getitem__):
+        written.append(sets[n].of_rows(np.searchsorted(sets[n].steps, list(steps))))
+    return written
+
+
+def _refuse_mixture(run: RunEvents) -> None:
+    """A run writes its steps in order; what it takes up again says so, and is passed over before.
+
+    Another writer in its folder, which an earlier version did not keep out, begins again.
+    """
+    for tag in tags_of(1)[1:]:
+        if tag in run.tensors and (np.diff(run.tensors[tag].steps) <= 0).any():
+            raise ValueError(
+                "the event files must be of one run, got several that overlap: give each run a "
+                "folder of its own"
+            )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from layerscope.diagnose import Figures, Finding
 from layerscope.record import Channel, Observation
@@ -60,3 +60,26 @@ class RunEnd:
     findings: Sequence[Finding]
     late: Sequence[Finding]
     pictures: Mapping[str, bytes]
+
+
+class BlockSink(Protocol):
+    """A place that a run's steps are written to, block after block.
+
+    `TensorBoardSink` is one, as it encodes many steps by one call; every `Sink` becomes one by
+    `StepByStep`.
+    """
+
+    def awaits(self, step: int) -> bool:
+        """Whether a step that was observed must be written at once, without waiting for others."""
+
+    def write(self, block: StepBlock) -> None:
+        """Write some steps and what was found in them."""
+
+    def flush(self) -> None:
+        """See that what was written can be read by others."""
+
+    def write_end(self, end: RunEnd) -> None:
+        """Write what is known at the end of a run."""
+
+    def close(self) -> None:
+        """Write what waits, and close what is open; a second call does nothing."""

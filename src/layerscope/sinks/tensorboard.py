@@ -17,8 +17,7 @@ from layerscope.events.event_file import EventFile
 from layerscope.events.summaries import PLUGIN, document, image, scalar, text
 from layerscope.record import Channel
 from layerscope.sinks import parts_event
-from layerscope.sinks.chart_descriptions import describe_scalar
-from layerscope.sinks.custom_scalars import layer_charts
+from layerscope.sinks.chart_descriptions import describe_scalar, layer_charts
 from layerscope.sinks.figures_event import PREDICTION, FiguresEncoder
 from layerscope.sinks.step_block import RunEnd, Step, StepBlock
 from layerscope.sinks.step_histograms import StepHistograms

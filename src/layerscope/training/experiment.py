@@ -23,11 +23,10 @@ from layerscope.lab.machine import require_accelerator
 from layerscope.lab.mlp import MLP
 from layerscope.lab.predict_network import predict_network
 from layerscope.lab.sentence import sentence, with_key, with_typed
-from layerscope.training.checkpoint_file import CheckpointFile
+from layerscope.training.checkpoint_file import CheckpointFile, RandomState
 from layerscope.training.checkpoints import best_checkpoint, step_of
 from layerscope.training.hydra_run import in_sweep, typed
 from layerscope.training.last_checkpoint import LastCheckpoint
-from layerscope.training.random_state import RandomState
 from layerscope.training.run_folder import CHECKPOINTS, checkpoint_to_resume
 from layerscope.training.termination import Terminable
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from layerscope.record.ends.detached_states import DetachedStates
+from layerscope.record.ends.recurrent_layers import DetachedStates
 
 X = torch.randn(6, 5, 4)
 

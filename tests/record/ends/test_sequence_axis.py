@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from layerscope.record.ends.sequence_axis import SequenceAxis
+from layerscope.record.ends.recurrent_layers import SequenceAxis
 
 
 def is_told(shape, batch_first, answer):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from layerscope.record.graph.added_error import added_mean_square
+from layerscope.record.graph.criterion_in_loss import added_mean_square
 from layerscope.record.graph.marked_outputs import MarkedOutputs
 from layerscope.record.graph_nodes import behind
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from layerscope.record.graph.mixed_views import MixedViews
+from layerscope.record.graph.axes_of_step import MixedViews
 from layerscope.record.graph_nodes import behind
 
 X = torch.randn(6, 5, 3)

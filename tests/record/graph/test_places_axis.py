@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from layerscope.record.graph.places_axis import PlacesAxis
+from layerscope.record.graph.axes_of_step import PlacesAxis
 
 SAMPLES, PLACES, WIDTH = 6, 4, 8
 

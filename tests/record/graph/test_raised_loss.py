@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from layerscope.record.graph.raised_loss import EXPONENTIAL, raised
+from layerscope.record.graph.criterion_in_loss import EXPONENTIAL, raised
 
 LABELS = torch.arange(12) % 3
 

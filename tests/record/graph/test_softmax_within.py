@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from layerscope.record.graph.softmax_within import SoftmaxWithin
+from layerscope.record.graph.axes_of_step import SoftmaxWithin
 from layerscope.record.graph_nodes import behind
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program

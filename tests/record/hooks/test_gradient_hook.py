@@ -1,6 +1,6 @@
 import torch
 
-from layerscope.record.hooks.gradient_hook import hook_gradient
+from layerscope.record.hooks.handles import hook_gradient
 
 
 def test_it_is_given_the_gradient_beside_the_hooks_that_come_later():

@@ -8,7 +8,7 @@ from torch import nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
-from layerscope.integrations.script.outermost_network import outermost_network
+from layerscope.integrations.script.networks_of_a_script import outermost_network
 from layerscope.live_objects import live_objects
 from layerscope.record.network.parts import parameters_of
 from layerscope.record.parameters.ownership import given_to

@@ -10,11 +10,9 @@ import torch
 from torch import nn
 
 from layerscope.record.distributed.shards import class_of, gathers_parameters
+from layerscope.record.graph.axes_of_step import MixedViews, PlacesAxis, SoftmaxWithin
 from layerscope.record.graph.layer_graph import OF_PARAMETER, Wiring, is_of_parameter, wiring
-from layerscope.record.graph.mixed_views import MixedViews
 from layerscope.record.graph.own_backward import OwnBackward
-from layerscope.record.graph.places_axis import PlacesAxis
-from layerscope.record.graph.softmax_within import SoftmaxWithin
 from layerscope.record.graph_nodes import VIEWS, kind_of, shape_of
 from layerscope.record.network.layers import Layer
 from layerscope.record.network.unregistered import Unregistered

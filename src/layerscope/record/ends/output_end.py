@@ -10,12 +10,9 @@ from layerscope.measure.pending import Pending
 from layerscope.measure.pinned_ring import on_host
 from layerscope.record.ends.adversaries import Adversaries
 from layerscope.record.ends.backward_passes import BackwardPasses
-from layerscope.record.ends.detached_states import DetachedStates
 from layerscope.record.ends.ends import Output
-from layerscope.record.ends.further_outputs import FurtherOutputs
-from layerscope.record.ends.output_pair import OutputPair
-from layerscope.record.ends.sequence_axis import SequenceAxis
-from layerscope.record.ends.towers import Towers
+from layerscope.record.ends.further_outputs import FurtherOutputs, OutputPair, Towers
+from layerscope.record.ends.recurrent_layers import DetachedStates, SequenceAxis
 from layerscope.record.graph.bootstrapped import Bootstrapped
 from layerscope.record.graph.loss_graph import LossGraph
 from layerscope.record.graph.mixed_axes import mixes_axes

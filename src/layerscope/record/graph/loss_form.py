@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from layerscope.measure.pending import Pending
-from layerscope.record.graph.added_error import added_mean_square
-from layerscope.record.graph.broadcast_in_loss import broadcasts
+from layerscope.record.graph.criterion_in_loss import added_mean_square, broadcasts, raised
 from layerscope.record.graph.marked_outputs import MarkedOutputs
 from layerscope.record.graph.output_function import is_normalized
 from layerscope.record.graph.policy_loss import chosen_in
-from layerscope.record.graph.raised_loss import raised
 from layerscope.record.graph.softmax_in_loss import (
     SCALES,
     TAKES_LOGITS,

@@ -1,11 +1,15 @@
-"""Which network a module that a script calls is a part of."""
+"""A script's networks: which one a call is of, where its files land, and one left behind."""
 
+from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
+from layerscope.record.distributed.shards import class_of
+from layerscope.record.network.parts import parameters_of
 from layerscope.record.parameters.ownership import given_to
 
 
@@ -62,3 +66,31 @@ def _trainable(module: nn.Module) -> set[nn.Parameter]:
 def _optimizers(module: nn.Module, own: dict[int, set[nn.Parameter]]) -> set[int]:
     there = set(module.parameters())
     return {each for each, parameters in own.items() if parameters & there}
+
+
+def left_behind(called: Iterable[nn.Module], optimizer: Optimizer) -> str:
+    """The class of the last of these modules that has parameters of the same shapes as all of the
+    optimizer's, as a head that was replaced after the optimizer was made; "" without any.
+
+    Args:
+        called: to train, and none of their parameters is the optimizer's.
+    """
+    given = Counter(tuple(each.shape) for each in given_to(optimizer).values())
+    found = ""
+    for module in called:
+        own = parameters_of(module).values()
+        shapes = Counter(tuple(each.shape) for each in own if each.requires_grad)
+        if given and given <= shapes:
+            found = class_of(module).__name__
+    return found
+
+
+def network_folder(folder: Path, network: nn.Module, earlier: Iterable[nn.Module]) -> Path:
+    """A network's own folder among those of several: by its class, `GAN_2` of a second one.
+
+    Args:
+        earlier: its networks that are watched already.
+    """
+    name = class_of(network).__name__
+    before = sum(class_of(each).__name__ == name for each in earlier)
+    return folder / (f"{name}_{before + 1}" if before else name)
