@@ -188,6 +188,28 @@ def test_blocks_without_a_residual_have_no_stream(tmp_path):
     assert np.isnan(figures["stream_rms"]).all()
 
 
+class LaterResidual(PreNorm):
+    """A block that adds its branch from a call on that it is told."""
+
+    calls_before = 0
+
+    def forward(self, x):
+        self.calls_before -= 1
+        return super().forward(x) if self.calls_before < 0 else self.down(F.gelu(self.up(x)))
+
+
+@pytest.mark.parametrize("before, seen_at", [(5, 6), (12, 16)])
+def test_a_stream_that_begins_later_is_seen_where_all_modules_are_searched(
+    tmp_path, before, seen_at
+):
+    network = Stack(LaterResidual)
+    for block in network.blocks:
+        block.calls_before = before
+    figures, _ = trained(network, tmp_path, steps=24)
+    seen = np.isfinite(figures["stream_rms"]).any(axis=1)
+    assert int(np.flatnonzero(seen)[0]) == seen_at
+
+
 class MadeOfItself(Stack):
     """What the blocks are given was made of itself, by a call that returns what it was given."""
 

@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from layerscope.record import is_keyframe, log_spaced
+from layerscope.record.search import Search
 from layerscope.session.cadence import Cadence
 from layerscope.session.door import Door
 from layerscope.session.settings import Settings
@@ -90,6 +91,13 @@ def test_updates_are_due_every_so_often_and_at_keyframes():
     ]
     never = cadence(updates_every_n_steps=0)
     assert not any(never.update_is_due(step) for step in range(100))
+
+
+def test_all_modules_are_searched_in_the_first_keyframes_and_at_powers_of_four():
+    made = cadence()
+    by = {each: [step for step in range(1100) if made.search(step) is each] for each in Search}
+    assert by[Search.ALL] == [0, 1, 2, 3, 4, 6, 16, 64, 256, 1024]
+    assert by[Search.CALLED] == [8, 11, 23, 32, 45, 91, 128, 181, 362, 512, 724]
 
 
 def test_weights_are_due_at_keyframes_and_wherever_a_quantity_needs_them():

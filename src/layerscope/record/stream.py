@@ -31,6 +31,7 @@ from layerscope.record.network.layers import Layer
 from layerscope.record.outputs import tensors_in
 from layerscope.record.place import Place
 from layerscope.record.samples import has_memory
+from layerscope.record.search import Search
 
 _log = logging.getLogger("layerscope")
 
@@ -71,7 +72,7 @@ class _Call:
 
 class Stream:
     """Looks at the additions of branches in a network's repeated blocks, in a step that is looked
-    at; others cost nothing. Where none was seen it looks at the keyframes alone.
+    at; others cost nothing. Where none was seen it looks where all modules are searched alone.
 
     Attributes:
         places: where a branch was seen to be added so far, in the order of the first time.
@@ -87,19 +88,21 @@ class Stream:
         self._calls = [_Call()]
         self._made: deque[tuple[ref[Tensor], ref[Tensor]]] = deque(maxlen=_REMEMBERED)
         self._measured: dict[str, Sums] = {}
+        self._is_new = True  # the network, which was not looked into yet
 
     def follow(self) -> None:
         """The network has changed."""
+        self._is_new = True
         self._blocks = repeated_blocks(self._network)
 
-    def begin(self, looking: bool, searching: bool) -> None:
-        """A step begins, which is to be looked at or not; `searching`: also where no branch has
-        been seen to be added yet.
-        """
+    def begin(self, looking: bool, search: Search) -> None:
+        """A step begins, which is to be looked at or not."""
         if self._handles:
             self.end()
-        if not (looking and self._blocks and (self.places or searching)) or self._state.is_compiled:
+        may_be_seen = self.places or search == Search.ALL or (search and self._is_new)
+        if not (looking and self._blocks and may_be_seen) or self._state.is_compiled:
             return
+        self._is_new = False
         if not is_compiled(self._network):  # asks each of its modules
             for block in self._blocks:
                 if not isinstance(block, torch.jit.ScriptModule):

@@ -31,6 +31,7 @@ from layerscope.record.parameters.plateau_cuts import PlateauCuts
 from layerscope.record.parameters.seen_optimizers import SeenOptimizers
 from layerscope.record.place import Place
 from layerscope.record.routers import Routers
+from layerscope.record.search import Search
 from layerscope.record.stream import Stream
 
 
@@ -150,12 +151,12 @@ class Surroundings:
         """A layer that is no module has given an output: for the wiring, in the first step."""
         self._ends.reach(layer, output)
 
-    def begin(self, looking: bool, searching: bool) -> None:
-        """A step begins: `looking`, whether it is looked at, and `searching`, at gates too."""
+    def begin(self, looking: bool, search: Search) -> None:
+        """A step begins: `looking`, whether it is looked at, and at gates too if it is searched."""
         if looking or self.is_looking:
             self._ends.look(looking)
-            self.stream.begin(looking, searching)
-            self.gates.begin(looking and searching)
+            self.stream.begin(looking, search)
+            self.gates.begin(looking and bool(search))
         self.is_looking, self._stepped = looking, False
         self._ends.output.kept_gradients.begin()
         if len(self._optimizers.of_network) > 1:

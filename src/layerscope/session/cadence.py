@@ -12,6 +12,7 @@ from layerscope.record.schedule import (
     keyframes_before,
     thinned_to,
 )
+from layerscope.record.search import Search
 from layerscope.session.door import Door
 from layerscope.session.settings import Settings
 
@@ -21,6 +22,8 @@ _log = logging.getLogger("layerscope")
 _LOOK_OFTEN, _LOOK_SELDOM, _LOOK_SELDOM_FROM = 10, 100, 200
 """Steps from one look at the surroundings to the next: a fault there shows from the start, and
 a look takes as long as half a step of a small network."""
+
+_SEARCH_SELDOM_FROM = 8
 
 
 class Cadence:
@@ -87,11 +90,16 @@ class Cadence:
         every = _LOOK_OFTEN if step < _LOOK_SELDOM_FROM else _LOOK_SELDOM
         return step % every == 0 or is_keyframe(step)
 
-    def functions_are_searched(self, step: int) -> bool:
-        """Whether all modules are searched for what they call, and all rows of an attention are
-        looked at; in other steps with a look a sample of the rows of those that are known.
+    def search(self, step: int) -> Search:
+        """Where a step looks for what modules call; where it does, all rows of an attention are
+        looked at, in other steps with a look a sample of the rows of those that are known.
+
+        A network calls the same from step to step, so that all modules have hooks in the first
+        keyframes, and then at the powers of four.
         """
-        return is_keyframe(step)
+        if not is_keyframe(step):
+            return Search.NONE
+        return Search.ALL if step < _SEARCH_SELDOM_FROM or _is_power_of_4(step) else Search.CALLED
 
     def weights_are_due(self, step: int) -> bool:
         """Whether a measured step's weights are measured."""
@@ -121,6 +129,11 @@ class Cadence:
                 step + 1,
             )
         self.interval = interval
+
+
+def _is_power_of_4(step: int) -> bool:
+    """Whether a step is 1, 4, 16, 64, ..."""
+    return step > 0 and step & (step - 1) == 0 and step.bit_length() % 2 == 1
 
 
 def _fitting(records: float, every: int, steps: float) -> tuple[int, Schedule]:

@@ -17,6 +17,7 @@ from layerscope.record.hooks.stand_aside import StandAside
 from layerscope.record.network.changes import Change, Changes
 from layerscope.record.network.stand_ins import StandIns
 from layerscope.record.parameters.ownership import given_to
+from layerscope.record.search import Search
 from layerscope.record.surroundings import Surroundings
 from layerscope.session.door import Door
 from layerscope.session.not_watched import (
@@ -155,17 +156,17 @@ class NetworkHooks:
             self._told_changed |= changed
             tell_change(change, step, self._door)
 
-    def begin(self, counts: bool, looks: bool, searches: bool) -> None:
+    def begin(self, counts: bool, looks: bool, search: Search) -> None:
         """A micro-batch of a step begins.
 
         Args:
             looks: whether what is around the layers is looked at.
-            searches: whether functions and attention are searched in all modules.
+            search: where functions, attention and streams are searched.
         """
         self.recorder.state.counting = counts
-        self.surroundings.begin(looks, searches)
+        self.surroundings.begin(looks, search)
         stream = self.surroundings.stream
-        self._functions.begin(looks, searches, stream.call if looks and stream.is_on else None)
+        self._functions.begin(looks, search, stream.call if looks and stream.is_on else None)
         if counts and self._begun < _LOOKED:
             self._look_for_stand_ins()
 

@@ -48,7 +48,7 @@ class Session(WatchedRun):
             if self._output is not None:
                 self._output.pipeline.drain()
             self._hooks.follow(change, step)
-        self._hooks.begin(is_due, looks, self._cadence.functions_are_searched(step))
+        self._hooks.begin(is_due, looks, self._cadence.search(step))
         clock = time.perf_counter if self._stopwatch.begin(is_due) else None
         self._recorder.state.clock = clock
 

@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from layerscope.record.attention.attention import Attention
 from layerscope.record.attention.heads import PER_HEAD
 from layerscope.record.attention.logits import SAMPLE
+from layerscope.record.search import Search
 from tests.record.functions.test_functions import Watched
 
 sdpa = F.scaled_dot_product_attention
@@ -165,7 +166,7 @@ class Attending(nn.Module):
 def seen_in(network, *inputs, name=None):
     """The heads of a network's only attention, in its first step, which is looked at."""
     with Watched(network) as watched:
-        watched.step(*inputs, search=True)
+        watched.step(*inputs, search=Search.CALLED)
     (found,) = watched.attention.take().items()
     assert name in (None, found[0])
     return found[1]
@@ -302,7 +303,7 @@ def test_a_softmax_along_another_axis_than_the_keys_is_told(how):
 @pytest.mark.parametrize("how", ["slots", "linear", "both_ways"])
 def test_another_axis_that_is_meant_is_not(how):
     with Watched(AnotherAxis(how)) as watched:
-        watched.step(torch.randn(3, 6, 8), search=True)
+        watched.step(torch.randn(3, 6, 8), search=Search.CALLED)
     found = [heads.figures()["attention_across"] for heads in watched.attention.take().values()]
     assert found == ([0] if how == "linear" else [])  # of queries alone, along their own axis
 
@@ -338,7 +339,7 @@ class Elsewhere(nn.Module):
 )
 def test_a_softmax_that_weighs_no_values_is_no_attention(how):
     with Watched(Elsewhere(how)) as watched:
-        watched.step(torch.randn(3, 5, 8), search=True)
+        watched.step(torch.randn(3, 5, 8), search=Search.CALLED)
     assert watched.attention.take() == {}
 
 
@@ -351,7 +352,7 @@ def test_scores_that_were_changed_after_the_softmax_are_not_taken_for_its_input(
             return weights @ v
 
     with Watched(Changing("at_sign")) as watched:
-        watched.step(torch.randn(3, 6, 8), search=True)
+        watched.step(torch.randn(3, 6, 8), search=Search.CALLED)
     assert watched.attention.take() == {}
 
 
@@ -370,18 +371,18 @@ def test_a_cap_on_logits_is_no_layer():
             return torch.tanh(scores.softmax(-1) @ v)
 
     with Watched(Capped("at_sign")) as watched:
-        watched.step(torch.randn(3, 6, 8), search=True)
+        watched.step(torch.randn(3, 6, 8), search=Search.CALLED)
     assert watched.names() == ["00_capped/softmax", "00_capped/tanh"]
 
 
 def test_nothing_is_seen_of_attention_in_a_step_that_is_not_searched():
     with Watched(ByHand("at_sign")) as watched:
         x = torch.randn(3, 6, 8)
-        watched.step(x, search=True)
+        watched.step(x, search=Search.CALLED)
         assert len(watched.attention.take()) == 1
         watched.step(x)
         assert watched.attention.take() == {}
-        watched.step(x, search=True)
+        watched.step(x, search=Search.CALLED)
         assert list(watched.attention.take()) == ["00_byhand/attention"]
 
 
@@ -389,7 +390,7 @@ def test_micro_batches_add_up_and_a_checkpoint_that_computes_again_does_not():
     network, x = ByHand("at_sign"), torch.randn(4, 6, 8)
     with Watched(network) as watched:
         watched.recorder.state.counting = True
-        watched.functions.begin(True, True)
+        watched.functions.begin(True, Search.CALLED)
         for part in x.chunk(2):
             checkpoint(network, part.requires_grad_(), use_reentrant=True).sum().backward()
         ((_, found),) = watched.attention.take().items()
@@ -417,5 +418,5 @@ def test_autocast_and_arguments_of_ones_own_kind_stop_nothing():
         assert np.isfinite(seen_in(network, x).entropy).all()
     assert look(sdpa, *[torch.randn(2, 2, 3, 4).as_subclass(Own)] * 3) is None
     with Watched(ByHand("at_sign")) as watched:
-        watched.step(x.as_subclass(Own), search=True)
+        watched.step(x.as_subclass(Own), search=Search.CALLED)
     assert watched.recorder.state.failure is None

@@ -17,6 +17,7 @@ from layerscope.record.network.activation_calls import ACTIVATION_CALLS
 from layerscope.record.network.dropout_calls import DropoutCalls
 from layerscope.record.network.nonlinearities import nonlinearity_named
 from layerscope.record.routers import Routers
+from layerscope.record.search import Search
 
 
 def modes():
@@ -52,7 +53,7 @@ class Watched:
         self.recorder.detach()
         self.functions.detach()
 
-    def step(self, *inputs, search=False, backward=True):
+    def step(self, *inputs, search=Search.NONE, backward=True):
         """Measured moments by quantity and layer of one step."""
         self.recorder.state.counting = True
         self.functions.begin(search, search)
@@ -205,8 +206,22 @@ def test_a_branch_that_is_taken_later_is_seen_from_the_next_searched_step_on():
         net.on = True
         watched.step(torch.randn(5, 4))
         assert watched.names() == ["00_late/tanh"]
-        moments = watched.step(torch.randn(5, 4), search=True)
+        moments = watched.step(torch.randn(5, 4), search=Search.CALLED)
     assert moments["activation", "00_late/sigmoid"].count == 20
+
+
+def test_a_module_that_is_called_from_outside_later_is_seen_where_all_modules_are_searched():
+    net = nn.ModuleDict({"first": nn.Linear(4, 4), "later": Block()})
+    with Watched(net) as watched:
+        for search in (Search.CALLED, Search.CALLED, Search.ALL):
+            watched.recorder.state.counting = True
+            watched.functions.begin(True, search)
+            x = net["first"](torch.randn(5, 4))
+            if watched.at:
+                x = net["later"](x)
+            x.sum().backward()
+            watched.at += 1
+            assert watched.names() == (["01_later/gelu"] if search is Search.ALL else [])
 
 
 @pytest.mark.parametrize("reentrant", [True, False])
@@ -414,7 +429,7 @@ def test_ranks_that_meet_different_functions_come_to_the_same_layers():
     for rank in ranks:
         with rank:
             rank.recorder.state.counting = True
-            rank.functions.begin(True, True)
+            rank.functions.begin(True, Search.CALLED)
             rank.network(torch.randn(5, 4)).sum().backward()
     functions = [each for rank in ranks for each in rank.recorder.hooked.functions()]
     outputs = [each for rank in ranks for each in rank.recorder.hooked.found()]
@@ -426,7 +441,9 @@ def test_ranks_that_meet_different_functions_come_to_the_same_layers():
     assert {c.layer for c in channels[0]} == {"00_linear", "00_forked/tanh", "00_forked/sigmoid"}
     with ranks[0] as first:
         first.network.function = torch.sigmoid
-        assert first.step(torch.randn(5, 4), search=True)["activation", "00_forked/sigmoid"].count
+        assert first.step(torch.randn(5, 4), search=Search.CALLED)[
+            "activation", "00_forked/sigmoid"
+        ].count
 
 
 def test_every_function_that_is_seen_has_a_known_shape():

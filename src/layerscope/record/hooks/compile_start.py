@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import nn
 
+from layerscope.record.network.parts import parts_of
+
 
 class CompileStart:
     """Calls a function before torch.compile traces anything, wherever that happens.
@@ -41,7 +43,6 @@ class CompileStart:
 def is_compiled(network: nn.Module) -> bool:
     """Whether torch.compile would trace hooks into its code."""
     return any(
-        type(module).__name__ == "OptimizedModule"
-        or getattr(module, "_compiled_call_impl", None) is not None
-        for module in network.modules()
+        type(module).__name__ == "OptimizedModule" or module._compiled_call_impl is not None
+        for module in parts_of(network)[0]
     )
