@@ -198,7 +198,7 @@ class LaterResidual(PreNorm):
         return super().forward(x) if self.calls_before < 0 else self.down(F.gelu(self.up(x)))
 
 
-@pytest.mark.parametrize("before, seen_at", [(5, 6), (12, 16)])
+@pytest.mark.parametrize(("before", "seen_at"), [(5, 6), (12, 16)])
 def test_a_stream_that_begins_later_is_seen_where_all_modules_are_searched(
     tmp_path, before, seen_at
 ):
