@@ -13,9 +13,9 @@ from torch.utils.hooks import RemovableHandle
 
 from layerscope.record.graph_nodes import backward_pass
 from layerscope.record.hook_state import HookState
-from layerscope.record.hooks.compile_start import is_compiled
 from layerscope.record.hooks.handles import remove_all
 from layerscope.record.hooks.quiet_hook import QuietHook
+from layerscope.record.network.compiled import is_compiled
 from layerscope.record.network.layers import Layer
 from layerscope.record.place import Place
 

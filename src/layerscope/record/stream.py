@@ -23,9 +23,9 @@ from torch.utils.hooks import RemovableHandle
 from layerscope.record.addition import Addition, Sums, norm, sent, sums_of
 from layerscope.record.distributed.shards import class_of, is_partial_sum, is_sharded, local_part
 from layerscope.record.hook_state import HookState
-from layerscope.record.hooks.compile_start import is_compiled
 from layerscope.record.hooks.handles import remove_all
 from layerscope.record.hooks.quiet_hook import QuietHook
+from layerscope.record.network.compiled import is_compiled
 from layerscope.record.network.layer_names import common_prefix, first_free, place_of, unwrapped
 from layerscope.record.network.layers import Layer
 from layerscope.record.outputs import tensors_in

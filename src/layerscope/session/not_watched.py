@@ -7,8 +7,8 @@ from torch import nn
 from layerscope.measure.moments import MomentColumn
 from layerscope.quantity import Quantity
 from layerscope.record import Recorder
-from layerscope.record.hooks.compile_start import is_compiled
 from layerscope.record.network.changes import Change
+from layerscope.record.network.compiled import is_compiled
 from layerscope.record.observation import Observation
 from layerscope.session.door import Door
 

@@ -20,9 +20,9 @@ from layerscope.record.ends.output_end import OutputEnd
 from layerscope.record.ends.padded_ends import PaddedEnds
 from layerscope.record.ends.token_inputs import TokenInputs
 from layerscope.record.hook_state import HookState
-from layerscope.record.hooks.compile_start import is_compiled
 from layerscope.record.hooks.handles import remove_all
 from layerscope.record.hooks.quiet_hook import QuietHook
+from layerscope.record.network.compiled import is_compiled
 from layerscope.record.network.layers import Layer
 
 

@@ -19,8 +19,9 @@ from layerscope.record.attention.fast_paths import FAST, FastPaths
 from layerscope.record.functions.evaluated_dropouts import EvaluatedDropouts
 from layerscope.record.functions.function_mode import AroundForward, FunctionMode, put_on, take_off
 from layerscope.record.functions.functions_seen import FunctionsSeen
-from layerscope.record.hooks.compile_start import CompileStart, is_compiled
+from layerscope.record.hooks.compile_start import CompileStart
 from layerscope.record.hooks.handles import remove_all
+from layerscope.record.network.compiled import is_compiled
 from layerscope.record.network.parts import parts_of
 from layerscope.record.output_hook import is_exporting
 from layerscope.record.search import Search

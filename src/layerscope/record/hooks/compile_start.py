@@ -1,12 +1,8 @@
-"""What torch.compile has to do with a network, so that nothing of ours is compiled into it."""
+"""When torch.compile begins to read functions, so that nothing of ours is compiled into them."""
 
 import sys
 from collections.abc import Callable
 from typing import Any
-
-from torch import nn
-
-from layerscope.record.network.parts import parts_of
 
 
 class CompileStart:
@@ -38,11 +34,3 @@ class CompileStart:
 
     def _on_start(self, *about: Any) -> None:
         self._tell()
-
-
-def is_compiled(network: nn.Module) -> bool:
-    """Whether torch.compile would trace hooks into its code."""
-    return any(
-        type(module).__name__ == "OptimizedModule" or module._compiled_call_impl is not None
-        for module in parts_of(network)[0]
-    )
