@@ -181,7 +181,8 @@ STEP_FIGURES: Mapping[str, str] = {
     "loss_broadcasts": "1 if the loss makes [n, n] of [n] and [n, 1] and takes its mean, else 0",
     "activated_twice": "1 if the loss takes a sigmoid or softmax of an output that is one, else 0",
     "softmax_beside_classes": "1 if it is one along another axis than the loss's classes",
-    "along_batch": "axis of the batch, 1 or 2, that a layer takes for time; 3 if either; 0 if none",
+    "along_batch": "axis of the batch, 1 or 2, that a layer takes for time; 3 if either, 4 if it is"
+    " of samples that a loader draws; 0 if none",
     "last_padding": "share of steps that pad, where a recurrent layer's last one is read",
     "graphs_kept": "of the last eight looks, how many have a graph that somebody still holds",
     "loss_of_earlier": "1 if the loss is made of outputs of earlier steps as well, else 0",

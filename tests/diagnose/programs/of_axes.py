@@ -1,8 +1,11 @@
 """Programs in which something runs along the wrong axis."""
 
+import itertools
+
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
+from torch.utils.data import DataLoader, TensorDataset
 
 from tests.diagnose.programs.of_data import cross_entropy
 from tests.diagnose.programs.program import (
@@ -12,6 +15,7 @@ from tests.diagnose.programs.program import (
     phrases,
     pictures,
     program,
+    surface,
     waves,
 )
 
@@ -315,3 +319,74 @@ def series_of_sensors_viewed_for_a_convolution(mended, watch):
     )
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(x, y, steps=80), loss_of)
+
+
+def drawn(x, y, steps=120, size=24):
+    """Batches of a loader that shuffles, epoch after epoch."""
+    loader = DataLoader(TensorDataset(x, y), size, shuffle=True, drop_last=True)
+    epochs = itertools.chain.from_iterable(itertools.repeat(loader))
+    return itertools.islice(epochs, steps)
+
+
+class ReadsRows(nn.Module):
+    """The rows of pictures as steps of an LSTM, or each picture as a step."""
+
+    def __init__(self, mended):
+        super().__init__()
+        self.lstm, self.out = nn.LSTM(8 if mended else 64, 32, batch_first=mended), nn.Linear(32, 4)
+        self.mended = mended
+
+    def forward(self, x):
+        if self.mended:
+            return self.out(self.lstm(x.squeeze(1))[0][:, -1])
+        return self.out(self.lstm(x.view(len(x), 1, -1))[0].squeeze(1))
+
+
+@program("sequence_over_batch")
+def each_picture_is_a_step_of_one_sequence(mended, watch):
+    model = ReadsRows(mended)
+    optimizer = torch.optim.Adam(model.parameters(), 3e-3)
+    fit(watch, model, optimizer, drawn(*pictures()), of_output(F.cross_entropy))
+
+
+class OfColumns(nn.Module):
+    """Attention among the columns of a table, each a token, or among its rows."""
+
+    def __init__(self, mended):
+        super().__init__()
+        self.mended = mended
+        self.widen = nn.Linear(1, 16) if mended else nn.Linear(6, 16)
+        self.place = nn.Parameter(0.5 * torch.randn(6, 16)) if mended else None
+        self.block = nn.TransformerEncoderLayer(16, 2, 32, dropout=0.0, batch_first=True)
+        self.out = nn.Linear(96 if mended else 16, 1)
+
+    def forward(self, x):
+        if self.mended:
+            return self.out(self.block(self.widen(x[..., None]) + self.place).flatten(1))
+        return self.out(self.block(self.widen(x)))
+
+
+@program("sequence_over_batch")
+def attention_among_the_rows_of_a_table(mended, watch):
+    model = OfColumns(mended)
+    optimizer = torch.optim.Adam(model.parameters(), 3e-3)
+    fit(watch, model, optimizer, drawn(*surface()), of_output(F.mse_loss))
+
+
+@program("sequence_over_batch")
+def a_number_for_each_step_from_a_gru_that_goes_along_the_samples(mended, watch):
+    x = torch.randn(480, 15, 1)
+    remembered = torch.cat([torch.zeros(480, 2, 1), x[:, :-2]], 1)
+    layer = nn.GRU(1, 24, batch_first=mended)
+
+    class OfEachStep(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.out = layer, nn.Linear(24, 1)
+
+        def forward(self, x):
+            return self.out(self.layer(x)[0])
+
+    model = OfEachStep()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    fit(watch, model, optimizer, drawn(x, remembered, steps=200), of_output(F.mse_loss))

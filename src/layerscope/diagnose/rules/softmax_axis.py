@@ -9,6 +9,9 @@ from layerscope.diagnose.losses.loss_kind import ERRORS, Loss
 _CLAMPED = 1e-6
 """A loss: probabilities are often cut off at 1e-7 from 0 and 1, in float32."""
 
+_DRAWN = 4
+"""Of `along_batch`: told by a loader."""
+
 
 @rule_of_run("softmax_of_one", looks_at="outputs")
 def softmax_of_one(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
@@ -98,12 +101,14 @@ def softmax_over_batch(figures: Figures, thresholds: Thresholds, memory: Memory)
 @rule_of_run("sequence_over_batch")
 def sequence_over_batch(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     """1 for a recurrent layer or attention that takes the batch's axis for time, by shapes alone:
-    what it remembers is then of other samples. 2 and 3, see `places_axis`.
+    what it remembers is then of other samples. 2 and 3, see `places_axis`; 4, if it has as many
+    places as there are samples that a loader draws at random.
     """
     along = figures["along_batch"]
-    return Symptoms.of_run_above(
+    return Symptoms.of_run(
         "network",
         along,
+        np.where(along == _DRAWN, 2, np.where(along > 0, 3, 0)),
         Advice(
             "a recurrent layer or attention takes the first axis of its inputs for the sequence, "
             "and that is the batch: it runs from sample to sample",
@@ -124,9 +129,16 @@ def sequence_over_batch(figures: Figures, _: Thresholds, memory: Memory) -> Symp
             "for inputs of [samples, time, features]; and an encoding of places of [time, width], "
             "or of [time, 1, width] for inputs of [time, samples, features]",
         ),
-        critical=0.0,
+        Advice(
+            "a recurrent layer or attention takes the samples of the batch, which a DataLoader "
+            "draws in random order, for the places of one sequence: it runs from sample to sample",
+            "inputs of [samples, time, features] and batch_first=True where the layer is made; "
+            "what is [samples, features] has no sequence yet: x.unsqueeze(-1) of values that "
+            "follow each other, else a linear layer; nothing if samples are to see each other",
+        ),
+        limits=(np.nan, 0.0, 0.0),
         source="torch.nn.LSTM, argument batch_first",
-        cause=np.clip(np.nan_to_num(along) - 1, 0, 2),
+        cause=np.clip(np.nan_to_num(along) - 1, 0, 3),
     )
 
 

@@ -158,8 +158,7 @@ class NetworkEnds:
         is_outermost = self._calls.end()
         if not self._ask():
             return
-        self.output.sequence_axis.note(module, output)
-        for each in (self.output.states, self._padded, self.first):
+        for each in (self.output.sequence_axis, self.output.states, self._padded, self.first):
             each.note(module, inputs, output)
         if is_outermost:
             self._outermost[module] = None
