@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from layerscope.figures.evaluated_inputs import EvaluatedInputs
+from layerscope.figures.far_values import EvaluatedInputs
 from layerscope.measure.pending import Pending
 from layerscope.record.ends.ends import Data
 

@@ -9,8 +9,8 @@ import torch
 
 from layerscope.diagnose.losses.loss_kind import Loss, LossView
 from layerscope.figures.kept_between_looks import KeptBetweenLooks
-from layerscope.figures.rounded_ids import RoundedIds
 from layerscope.figures.same_noise import SameNoise
+from layerscope.figures.token_ids import RoundedIds
 
 
 class Kept(KeptBetweenLooks):

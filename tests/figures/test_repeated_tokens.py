@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from layerscope.figures.repeated_tokens import commonest_token
+from layerscope.figures.token_ids import commonest_token
 
 PADDING, UNKNOWN = 0, 1
 RNG = np.random.default_rng(0)

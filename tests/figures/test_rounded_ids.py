@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from layerscope.figures.rounded_ids import RoundedIds
+from layerscope.figures.token_ids import RoundedIds
 from layerscope.record.ends.token_inputs import TokenInputs
 
 IDS = torch.arange(4000)

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from layerscope.figures.whole_set import WholeSet
+from layerscope.figures.repeated_batch import WholeSet
 from layerscope.measure.pending import Pending
 from layerscope.record.ends.ends import Data
 from layerscope.record.ends.network_data import summed_samples

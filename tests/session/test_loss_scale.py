@@ -1,7 +1,7 @@
 import torch
 from torch.amp import GradScaler
 
-from layerscope.session.loss_scale import LossScale
+from layerscope.session.told_loss import LossScale
 
 
 def test_it_is_the_factor_of_when_the_step_began_and_tells_that_the_scaler_has_lowered_it():

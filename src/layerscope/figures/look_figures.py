@@ -14,20 +14,17 @@ from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.losses.loss_kind import Loss
 from layerscope.figures.attention_masks import mask_figures
 from layerscope.figures.contrast import scale_of_cosines
-from layerscope.figures.evaluated_inputs import EvaluatedInputs
-from layerscope.figures.far_values import FarValues
+from layerscope.figures.far_values import EvaluatedInputs, FarValues
 from layerscope.figures.inputs import input_figures
 from layerscope.figures.kept_between_looks import KeptBetweenLooks
 from layerscope.figures.latents import latent_figures
 from layerscope.figures.output_figures import OutputFigures, targets_beside
 from layerscope.figures.overwritten_data import OverwrittenData
 from layerscope.figures.parameter_figures import ParameterFigures
-from layerscope.figures.repeated_batch import RepeatedBatch
-from layerscope.figures.repeated_tokens import commonest_token
-from layerscope.figures.rounded_ids import RoundedIds
+from layerscope.figures.repeated_batch import RepeatedBatch, WholeSet
 from layerscope.figures.scaled_batches import ScaledBatches
+from layerscope.figures.token_ids import RoundedIds, commonest_token
 from layerscope.figures.tokens import token_figures
-from layerscope.figures.whole_set import WholeSet
 from layerscope.record.ends.ends import Ends
 from layerscope.record.look import Look
 from layerscope.record.observation import Observation

@@ -7,9 +7,8 @@ from torch.amp import GradScaler
 
 from layerscope.session.door import Door
 from layerscope.session.finished_steps import FinishedSteps
-from layerscope.session.loss_scale import LossScale
 from layerscope.session.optimizers_of_a_loop import OptimizersOfALoop
-from layerscope.session.told_loss import ToldLoss
+from layerscope.session.told_loss import LossScale, ToldLoss
 
 
 class LoopSteps:

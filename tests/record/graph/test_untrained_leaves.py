@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from layerscope.record.graph.untrained_leaves import UntrainedLeaves
+from layerscope.record.graph.loss_graph import UntrainedLeaves
 
 
 def nobody():

@@ -6,8 +6,8 @@ from torch import nn
 
 from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
-from layerscope.record.parameters.gradients_by_hand import GradientsByHand
 from layerscope.record.parameters.layer_parameter import LayerParameter
+from layerscope.record.parameters.uncleared_gradients import GradientsByHand
 
 
 def kept(clear, *, moves=lambda step: True, steps=6):

@@ -21,8 +21,11 @@ from torch.utils.hooks import RemovableHandle
 
 from layerscope.console.summary import from_here
 from layerscope.integrations.script.around_call import AroundCall, look_around, with_parameters_of
-from layerscope.integrations.script.called_module import outermost_call, run_new_hooks
-from layerscope.integrations.script.known_modules import KnownModules
+from layerscope.integrations.script.called_modules import (
+    KnownModules,
+    outermost_call,
+    run_new_hooks,
+)
 from layerscope.integrations.script.networks_of_a_script import left_behind, network_folder
 from layerscope.integrations.script.watched_network import WatchedNetwork
 from layerscope.live_objects import live_objects

@@ -21,9 +21,8 @@ from layerscope.record.graph_nodes import backward_pass
 from layerscope.record.hook_state import HookState
 from layerscope.record.hooks.quiet_hook import QuietHook
 from layerscope.record.outputs import tensors_in
-from layerscope.record.parameters.gradients_by_hand import GradientsByHand
 from layerscope.record.parameters.kept_gradients import KeptGradients
-from layerscope.record.parameters.uncleared_gradients import UnclearedGradients
+from layerscope.record.parameters.uncleared_gradients import GradientsByHand, UnclearedGradients
 from layerscope.record.samples import (
     evenly_spaced,
     has_memory,
