@@ -28,9 +28,7 @@ def binary_of_sure(output: Matrix, gradient: Matrix, rows: int, loss: float) -> 
     value. A mean of large outputs, as of a likelihood that the network computes itself, has the
     slopes of one whose targets are all 0, and all but its value: it is none.
 
-    Args:
-        output, gradient: of all samples, those without a gradient too.
-        rows: how many the batch has.
+    Arguments as of `view_loss`, of all samples, those without a gradient too.
     """
     if np.abs(output).min() < _SURE:
         return None
@@ -54,9 +52,7 @@ def binary_of_sure_shares(
     """One that takes probabilities that are all sure, right or wrong, and is a mean over them: told
     by its value. torch cuts its logarithms off at -100, and the divisor of its slope at 1e-12.
 
-    Args:
-        output, gradient: of all samples, those without a gradient too.
-        rows: how many the batch has.
+    Arguments as of `view_loss`, of all samples, those without a gradient too.
     """
     if not ((output >= 0) & (output <= 1)).all() or not loss > 0:
         return None

@@ -46,10 +46,7 @@ def targets_of_mean(
     """The targets of a mean squared error that is a term of a loss as it is, with no factor; None
     where the loss is less than that term, as other terms below 0 or a factor would have it.
 
-    Args:
-        output, gradient: [n, outputs], of some samples.
-        rows: how many there are in all.
-        square: sum of the squares of the gradient of all samples.
+    Arguments as of `view_loss`.
     """
     elements = rows * output.shape[1]
     error = square * elements / 4

@@ -16,9 +16,7 @@ def hinge_of_bits(output: Matrix, gradient: Matrix, rows: int, loss: float) -> L
     """max(0, 1 - y z) with y = 1 has the slope -k below z = 1. With y = 0 it is 1 and has none,
     where one with y = -1 would have k above z = -1 (Rosasco et al. 2004, section 2).
 
-    Args:
-        output, gradient: of all samples, those without a gradient too.
-        rows: how many they are.
+    Arguments as of `view_loss`, of all samples, those without a gradient too.
     """
     z, slope = output[:, 0], gradient[:, 0]
     down, none = slope < 0, (slope == 0) & (np.abs(z) < 1)

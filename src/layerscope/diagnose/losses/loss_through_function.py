@@ -26,10 +26,7 @@ _ENOUGH = 8
 def through_softmax(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView | None:
     """A cross-entropy, or a likelihood without its logarithm, of a softmax of the output.
 
-    Args:
-        output: [n, classes], of samples that have a gradient.
-        rows: samples of the batch that have one.
-        loss: its value; NaN if unknown.
+    Arguments as of `view_loss`, of samples that have a gradient.
     """
     p = softmax(output)
     told = p.min(1) > _SURE

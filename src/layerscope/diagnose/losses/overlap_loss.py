@@ -30,10 +30,7 @@ _SAMPLES = 1024
 def overlap(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView | None:
     """OVERLAP_OF_SCORES where outputs are not between 0 and 1, and UNKNOWN where they are.
 
-    Args:
-        output, gradient: of all samples.
-        rows: how many the batch has.
-        loss: its value; NaN if unknown.
+    Arguments as of `view_loss`, of all samples.
     """
     few = len(np.unique(np.round(gradient[:_FIRST, 0] / (np.abs(gradient).max() + 1e-30), 6)))
     if few > _FEW or len(output) < _PIXELS or not np.isfinite(loss):

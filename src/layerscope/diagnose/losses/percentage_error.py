@@ -20,9 +20,7 @@ def percentage_error(output: Matrix, gradient: Matrix, rows: int, loss: float) -
     of the loss, more than one k fits, and targets are known but for a factor. Blind to targets of
     both signs, where outputs lie beyond the size of one that is below 0.
 
-    Args:
-        output, gradient: of all samples with a gradient.
-        rows: how many these are.
+    Arguments as of `view_loss`, of samples that have a gradient.
     """
     size = np.abs(gradient)
     if len(output) < rows or size.size < _FEWEST or not (size > 0).all() or not loss > 0:

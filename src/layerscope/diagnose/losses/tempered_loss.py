@@ -33,10 +33,7 @@ _ROUNDS = 50
 def tempered(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView | None:
     """Tell it, and its temperature.
 
-    Args:
-        output: [n, classes], of samples that have a gradient.
-        rows: samples of the batch that have one.
-        loss: its value; NaN if unknown.
+    Arguments as of `view_loss`, of samples that have a gradient.
     """
     size = np.abs(gradient).max(1)
     told = size > _SURE * size.max()
