@@ -61,13 +61,8 @@ class MLP(nn.Sequential):
         embedding_rows: indices that the embedding can look up.
         context_length: characters in a context.
         classes: logits.
-        embedding_dim: coordinates of a character.
-        depth: hidden layers, at least 1.
-        width: units of each hidden layer.
-        widths: units of each hidden layer in order; takes the place of `depth` and `width`.
-        activation: a name in ACTIVATIONS, used after each hidden layer.
-        norm: a name in NORMS, or None.
-        residual: whether each hidden layer adds to what it is given, where the sizes allow it.
+
+    conf/model/mlp.yaml says what the others are.
 
     Attributes:
         sizes: of the flattened input and of each hidden layer, in order.

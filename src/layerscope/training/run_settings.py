@@ -12,24 +12,10 @@ _LARGEST_SEED = 2**32 - 1  # NumPy's, which Lightning seeds too
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
-    """What a run is asked for; a group of the config stands as its mapping.
+    """What a run is asked for, as conf/train.yaml says of each key; a group of the config stands as
+    its mapping.
 
     `folder` and `sweep`, which say where it is asked, are not here.
-
-    Args:
-        name: of the experiment, and of its folder below logs/.
-        seed: of the weights, the order of the batches and the names that are made up.
-        threads: of torch on the CPU, 1 to 1,024; None leaves it to torch.
-        resume: whether the run in `folder` goes on, from its last.ckpt.
-        ckpt_path: a checkpoint to go on from; None begins anew.
-        names: how many the trained network makes up at the end, at most 10,000.
-        report: whether report.html is written.
-        trust: packages that a `_target_` may name beside those of `lab.trusted`.
-        debug: whether a setting that is refused comes with its traceback.
-        accelerator: auto, cpu, cuda or mps.
-        data, model, init, optimizer, trainer, logger: groups.
-        scheduler: of the learning rate; None keeps it constant.
-        monitor: None trains unobserved.
 
     Raises:
         ValueError: an argument is out of its bounds.

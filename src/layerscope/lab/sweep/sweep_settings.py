@@ -11,13 +11,7 @@ from layerscope.lab.sweep.objective import OBJECTIVES
 
 @dataclass(frozen=True, kw_only=True)
 class SweepSettings:
-    """How a sweep runs.
-
-    Args:
-        folder: of the sweep, with a folder for each job in it.
-        resume: whether jobs that have finished there are left as they are.
-        objective: what a search makes small: a name in `OBJECTIVES`.
-    """
+    """How a sweep runs, as conf/train.yaml says of each key."""
 
     folder: str | int
     resume: bool
