@@ -15,8 +15,8 @@ from layerscope.lab.status import REFUSED, RunStatus
 from layerscope.lab.sweep import fingerprint, run_as_job
 from layerscope.lab.sweep.end import end, run_to_its_end
 from layerscope.lab.sweep.job_line import run_name
-from layerscope.lab.sweep.objective import OBJECTIVES
 from layerscope.lab.sweep.sweep import Sweep, hold_folder, refuse_to_mix
+from layerscope.lab.sweep.sweep_settings import OBJECTIVES
 from layerscope.run_lock import NAME as LOCK
 
 CONF = Path(__file__).parent.parent / "conf"

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
+from layerscope.lab.hidden_layers import NORM_NAMES
 from layerscope.lab.init import InitScheme, variance_scaling
-from layerscope.lab.layers_for_theory import NORM_NAMES
 from layerscope.lab.mlp import ACTIVATIONS, MLP, NORMS
 
 scheme = InitScheme(variance_scaling(1.0, "fan_in", "normal"), bias_std=0.1)

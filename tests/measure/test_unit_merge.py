@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from layerscope.measure.device_units import DeviceUnitTally
-from layerscope.measure.unit_merge import load_state, merge_ranks, state_of
-from layerscope.measure.unit_parts import join
+from layerscope.measure.unit_merge import join, load_state, merge_ranks, state_of
 from layerscope.measure.unit_reading import UnitColumn
 from layerscope.measure.units import UnitTally
 from tests.measure.unit_cases import RELU, TANH, Simulated, assert_same, normal

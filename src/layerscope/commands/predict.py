@@ -19,9 +19,8 @@ from layerscope.console.prediction_table import prediction_table, verdict_senten
 from layerscope.console.terminal import terminal
 from layerscope.exit_codes import ExitCode
 from layerscope.lab.conf_folder import conf_folder, searched
-from layerscope.lab.hidden_sizes import hidden_sizes
+from layerscope.lab.hidden_layers import hidden_sizes, layers_for_theory
 from layerscope.lab.init.choice import Choice, choice
-from layerscope.lab.layers_for_theory import layers_for_theory
 from layerscope.lab.own_configs import own_configs
 from layerscope.lab.sentence import BAD_SETTING, NO_CONFIG, sentence, with_key
 from layerscope.lab.signature import check_node

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from layerscope.arguments import at_least, at_most, one_of
-from layerscope.lab.hidden_sizes import WIDEST, hidden_sizes
+from layerscope.lab.hidden_layers import WIDEST, hidden_sizes
 from layerscope.lab.machine import require_memory
 from layerscope.theory.normalized import EPSILON
 

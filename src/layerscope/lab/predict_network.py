@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding
 
+from layerscope.lab.hidden_layers import layers_for_theory
 from layerscope.lab.init.choice import choice
-from layerscope.lab.layers_for_theory import layers_for_theory
 from layerscope.lab.mlp import MLP
 from layerscope.theory import Inputs, PredictionSummary, predict
 

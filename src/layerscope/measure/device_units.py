@@ -13,8 +13,8 @@ from layerscope.measure.measurable import is_measurable
 from layerscope.measure.pending import Pending
 from layerscope.measure.pinned_ring import PinnedRing
 from layerscope.measure.plain.units import PlainUnits
+from layerscope.measure.row_options import UnitOptions
 from layerscope.measure.unit_layout import in_order, units_and_inner
-from layerscope.measure.unit_options import UnitOptions
 from layerscope.measure.unit_reading import UNIT_COLUMNS, UnitReading
 from layerscope.measure.units import UnitTally
 

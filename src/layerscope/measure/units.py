@@ -14,8 +14,8 @@ from layerscope.measure.cpu.unit_parallel import add_in_parts
 from layerscope.measure.cpu.unit_read import read_units
 from layerscope.measure.cpu.unit_table import UnitTable
 from layerscope.measure.pending import Pending
+from layerscope.measure.row_options import UnitOptions
 from layerscope.measure.unit_layout import in_order, units_and_inner
-from layerscope.measure.unit_options import UnitOptions
 from layerscope.measure.unit_reading import UNIT_COLUMNS, UnitReading
 
 _READINGS = 16

@@ -12,8 +12,7 @@ from layerscope.measure.device_held import HeldOnDevice
 from layerscope.measure.device_tally import DeviceTally, tally_for
 from layerscope.measure.device_units import DeviceUnitTally, units_for
 from layerscope.measure.held import HeldTensors
-from layerscope.measure.unit_merge import merge_ranks
-from layerscope.measure.unit_parts import join
+from layerscope.measure.unit_merge import join, merge_ranks
 from layerscope.measure.units import UnitTally
 from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel

@@ -240,13 +240,11 @@ def repeated_blocks(network: nn.Module) -> dict[nn.Module, str]:
 
     Whether a residual stream goes through them shows when they are called.
     """
-    listed = list(_listed(network))
+    listed = [
+        (f"{unwrapped(path)}.{name}".lstrip("."), part)
+        for path, module in network.named_modules()
+        if isinstance(module, (nn.ModuleList, nn.Sequential))
+        for name, part in module.named_children()
+    ]
     often = Counter(class_of(module) for _, module in listed)
     return {module: path for path, module in listed if often[class_of(module)] >= FEWEST}
-
-
-def _listed(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    for path, module in network.named_modules():
-        if isinstance(module, (nn.ModuleList, nn.Sequential)):
-            for name, part in module.named_children():
-                yield f"{unwrapped(path)}.{name}".lstrip("."), part

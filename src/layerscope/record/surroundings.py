@@ -134,8 +134,7 @@ class Surroundings:
         self.stream.follow()
         self.gates.follow(layers)
         self._two_modes, self._repeated = TwoModes(self._network), repeated_modules(self._network)
-        self._stepped_by = -1
-        self._rows = None
+        self._stepped_by, self._rows = -1, None
 
     def attach(self) -> None:
         """Put the hooks on; does nothing if they are on."""

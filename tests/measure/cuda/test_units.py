@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from layerscope.measure.unit_options import UnitOptions
+from layerscope.measure.row_options import UnitOptions
 from tests.measure.cuda.own_process import (
     assert_passes_interpreted,
     in_a_process_of_its_own,

@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from layerscope.lab.status import RunStatus
 from layerscope.lab.sweep.fingerprint import fingerprint
-from layerscope.lab.sweep.objective import OBJECTIVES
+from layerscope.lab.sweep.sweep_settings import OBJECTIVES
 from layerscope.run_lock import NAME as LOCK
 from layerscope.run_lock import FolderTakenError, RunLock
 

@@ -6,8 +6,8 @@ The numbers below are offsets, in elements, into a row's head and into the table
 import numpy as np
 import torch
 
+from layerscope.measure.row_options import UnitOptions
 from layerscope.measure.unit_blocks import UnitBlocks
-from layerscope.measure.unit_options import UnitOptions
 
 # A head, int64.
 BLOCK, CAPACITY, UNITS = range(3)

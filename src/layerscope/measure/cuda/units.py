@@ -13,8 +13,8 @@ from layerscope.measure.cuda.elements import ALIGNMENT, KINDS
 from layerscope.measure.cuda.job_list import JobLists, launches
 from layerscope.measure.cuda.launcher import Launcher
 from layerscope.measure.cuda.unit_kernel import add_units, read_units
+from layerscope.measure.row_options import UnitOptions
 from layerscope.measure.unit_blocks import UnitBlocks
-from layerscope.measure.unit_options import UnitOptions
 from layerscope.measure.unit_reading import UNIT_COLUMNS
 
 ELEMENTS = 1024

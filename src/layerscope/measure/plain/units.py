@@ -10,8 +10,9 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from layerscope.measure.row_layout import UNBOUNDED
+from layerscope.measure.row_options import UnitOptions
 from layerscope.measure.unit_blocks import MAXIMUM, MINIMUM, UnitBlocks
-from layerscope.measure.unit_options import UNBOUNDED, UnitOptions
 from layerscope.measure.unit_reading import QUIET_SAMPLES, UnitColumn
 
 _NEVER = 1 << 62
