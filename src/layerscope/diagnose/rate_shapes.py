@@ -100,3 +100,23 @@ def begins_anew(rates: Series, steps: Steps, memory: Memory) -> Flags:
             known[4] = -1
         found[row] = known[4] >= _TIMES
     return found
+
+
+_LONG = 4
+"""Times the usual patience."""
+
+
+def never_rises(rates: Series, known: Series, patience: int, memory: Memory) -> Flags:
+    """Whether the rate has never risen so far, for long enough, [steps]. A warm-up that is stepped
+    once an epoch stays where it begins for an epoch, and then rises.
+
+    Args:
+        rates: [steps].
+        known: how many losses there have been so far, [steps].
+        patience: steps that it takes to judge whether a loss falls.
+    """
+    before = memory.of_run("last_rate")
+    change = np.diff(rates, prepend=before)
+    before[0] = rates[-1]
+    risen, fallen = memory.ever("risen", change > 0), memory.ever("fallen", change < 0)
+    return ~risen & np.where(fallen, known >= patience, known >= _LONG * patience)

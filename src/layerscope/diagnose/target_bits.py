@@ -33,9 +33,17 @@ def targets_beyond_bits(figures: Figures, memory: Memory, told: Flags) -> tuple[
     do about it, as far as they have been seen up to the last step in which that is `told`, [steps].
     """
     row = int(np.flatnonzero(told)[-1]) if told.any() else -1
-    least, largest = (float(each[row]) for each in _seen(figures, memory))
+    seen = _seen(figures, memory)
+    are_two = _are_two_values(figures, seen, memory)
+    may_be_classes = _may_be_classes(figures, seen, memory)
+    least, largest = (float(each[row]) for each in seen)
+    if are_two[row]:
+        low, high = (f"{round(each, 3) + 0.0:.4g}" for each in (least, largest))
+        scaled = f"divide them by {high}" if low == "0" else f"(target == {high}).float()"
+        picture = ", as a mask is that was saved as a picture" if high == "255" else ""
+        return f"{_BEYOND}all are {low} or {high}{picture}", f"targets of 0 and 1: {scaled}"
     words = f"{_BEYOND}from {round(least, 3) + 0.0:.3g} to {round(largest, 3):.3g}"
-    if not targets_may_be_classes(figures, memory)[row]:
+    if not may_be_classes[row]:
         return words, _TO_MEND
     classes = round(largest) + 1
     return (
@@ -45,13 +53,40 @@ def targets_beyond_bits(figures: Figures, memory: Memory, told: Flags) -> tuple[
     )
 
 
+def _are_two_values(figures: Figures, seen: tuple[Series, Series], memory: Memory) -> Flags:
+    """Whether all targets of one output have been one of two numbers up to each step, [steps]. What
+    lies between two ends has a variance of (most - mean) (mean - least) only if all of it is at the
+    ends (Bhatia and Davis 2000, A Better Bound on the Variance).
+    """
+    least, largest = seen
+    before = memory.of_run("ends", 2)
+    ends = np.concatenate([[before], np.transpose([least, largest])])
+    before[:] = ends[-1]
+    # An end that is one no more was a third number.
+    same = np.isclose(ends[:-1, :, np.newaxis], ends[1:, np.newaxis], _ROUNDING, _ROUNDING)
+    kept = (same.any(2) | np.isnan(ends[:-1])).all(1)
+    size, variance = (
+        np.square(figures[name].astype(np.float64)) for name in ("target_rms", "target_std")
+    )
+    mean = np.sqrt(np.fmax(size - variance, 0))
+    off = [np.abs(variance - (largest - of) * (of - least)) for of in (mean, -mean)]
+    exact = ~np.isnan(figures["target_fraction"])  # of outputs at their end they are not known
+    between = exact & (np.fmin(*off) > _ROUNDING * np.square(largest - least))
+    are_two = memory.ever("exact", exact) & ~memory.ever("between", between | ~kept)
+    return are_two & (largest > least)
+
+
 def targets_may_be_classes(figures: Figures, memory: Memory) -> Flags:
     """Whether all targets of one output have been whole numbers from 0 on, some of them above 1, up
     to each step, [steps]: class numbers, or counts. Known of a squared error, and of a binary
     cross-entropy.
     """
+    return _may_be_classes(figures, _seen(figures, memory), memory)
+
+
+def _may_be_classes(figures: Figures, seen: tuple[Series, Series], memory: Memory) -> Flags:
     fraction = memory.highest("fraction", figures["target_fraction"])
-    least, largest = _seen(figures, memory)
+    least, largest = seen
     may: Flags = (fraction < _ROUNDING) & (least > -_ROUNDING)
     return may & (largest > 1 + _ROUNDING) & (largest < _MOST_CLASSES)
 

@@ -1,10 +1,11 @@
 """Kinds of things that a network is given as their numbers."""
 
 import torch
+from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from tests.diagnose.programs.of_data import cross_entropy, perceptron
-from tests.diagnose.programs.program import batches, fit, of_output, program
+from tests.diagnose.programs.program import batches, blobs, fit, of_output, program, waves
 
 
 @program("input_scale")
@@ -28,3 +29,46 @@ def shops_and_wares_as_their_numbers(mended, watch):
     model = perceptron(x.shape[1], 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(x, y, steps=200), of_output(F.mse_loss))
+
+
+class OfLeaves(nn.Module):
+    """A class of each row of measurements between 0 and 1, which are looked up as tokens are."""
+
+    def __init__(self, mended):
+        super().__init__()
+        self.lookup = nn.Linear(1, 8) if mended else nn.Embedding(10, 8)
+        self.hidden, self.head = nn.Linear(6 * 8, 32), nn.Linear(32, 3)
+        self.mended = mended
+
+    def forward(self, x):
+        each = self.lookup(x[..., None]) if self.mended else self.lookup(x.long())
+        return self.head(self.hidden(each.flatten(1)).relu())
+
+
+@program("inputs_repeat", follows=("labels_without_signal",))
+def measurements_between_0_and_1_that_are_looked_up(mended, watch):
+    x, y = blobs(classes=3, features=6)
+    x = (x - x.min(0).values) / (x.max(0).values - x.min(0).values + 1e-3)
+    optimizer = torch.optim.Adam((model := OfLeaves(mended)).parameters(), lr=5e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=200), cross_entropy)
+
+
+class OfBeats(nn.Module):
+    """Reads sequences of loudness from -0.9 to 0.9, cast to whole numbers for an embedding."""
+
+    def __init__(self, mended):
+        super().__init__()
+        self.steps = nn.Linear(1, 16) if mended else nn.Embedding(4, 16)
+        self.recurrent, self.head = nn.GRU(16, 32, batch_first=True), nn.Linear(32, 1)
+        self.mended = mended
+
+    def forward(self, x):
+        read = self.steps(x if self.mended else x[..., 0].int())
+        return self.head(self.recurrent(read)[0][:, -1])
+
+
+@program("inputs_repeat", follows=("loss_not_falling",))
+def loudness_cast_to_whole_numbers(mended, watch):
+    x, y = waves()
+    optimizer = torch.optim.Adam((model := OfBeats(mended)).parameters(), lr=5e-3)
+    fit(watch, model, optimizer, batches(0.9 * x, y, steps=160), of_output(F.mse_loss))

@@ -7,6 +7,7 @@ from torch.nn import functional as F  # noqa: N812
 from tests.diagnose.programs.of_data import Convolutional, perceptron
 from tests.diagnose.programs.program import (
     batches,
+    blobs,
     fit,
     of_output,
     pictures,
@@ -175,3 +176,28 @@ def a_percentage_error_of_power_by_day_and_night(mended, watch):
         return 100 * torch.mean(torch.abs((y - m(x)) / (y + 1e-8)))
 
     fit(watch, model, optimizer, batches(hours, power, steps=120, size=48), percent)
+
+
+@program("negative_loss")
+def masks_as_they_come_out_of_a_picture_file(mended, watch):
+    x, _ = pictures()
+    y = (x > 0.5).float() * (1 if mended else 255)
+    model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 3, padding=1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    data = batches(x, y, steps=120)
+    fit(watch, model, optimizer, data, of_output(F.binary_cross_entropy_with_logits))
+
+
+@program("negative_loss")
+def answers_coded_as_one_and_two(mended, watch):
+    x, y = blobs(classes=2)
+    model = perceptron(10, 1)
+    model.append(nn.Sigmoid())
+    coded = y.float() if mended else y + 1.0
+
+    def loss(model, x, y):  # as Keras has it, which takes any target
+        p = model(x)[:, 0].clamp(1e-7, 1 - 1e-7)
+        return -(y * p.log() + (1 - y) * (1 - p).log()).mean()
+
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(x, coded, steps=120), loss)

@@ -66,3 +66,29 @@ def a_plateau_of_the_loss_on_held_out_data(mended, watch):
     about = {"factor": 0.3, "patience": 1, "mode": "min" if mended else "max"}
     of_error = of_output(F.mse_loss)
     fit_by_plateaus(watch, model, optimizer, epochs, of_error, judge, **about)
+
+
+@program("learning_rate_gone", follows=("update_too_small", "loss_not_falling"))
+def a_function_for_the_schedule_that_returns_the_rate(mended, watch):
+    x, y = blobs(classes=5)
+    model = perceptron(10, 5)
+    rate, steps = 2e-3, 200
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+
+    def falling(step):
+        return (1 if mended else rate) * (1 - step / steps) ** 0.9
+
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, falling)
+    fit(watch, model, optimizer, batches(x, y, steps=steps), cross_entropy, scheduler)
+
+
+@program("learning_rate_gone", follows=("update_too_small", "loss_not_falling"))
+def a_rate_for_each_epoch_of_a_regression_times_the_rate(mended, watch):
+    x, y = surface()
+    model = perceptron(6, 1)
+    of_epoch = (5e-3, 5e-3, 2e-3, 1e-3)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=of_epoch[0])
+    scheduler = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: of_epoch[step // 60] / (of_epoch[0] if mended else 1)
+    )
+    fit(watch, model, optimizer, batches(x, y, steps=239), of_output(F.mse_loss), scheduler)

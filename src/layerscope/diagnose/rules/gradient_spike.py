@@ -167,11 +167,14 @@ def _spikes(
         row, before = int(rows[place]), all_norms[place : place + _RECENT]
         if _is_spike(norms[row], before[~np.isnan(before)], t):
             medians = known_median(all_layers[place : place + _RECENT], axis=0)
+            # A layer that gets none in most steps has no usual one to compare with.
+            now, medians = of_layers[row], np.where(medians > 0, medians, np.nan)
             # Optimizers that take turns have gradients of different layers, and the median of
             # all norms is that of none of them.
-            same = _norms(np.where(np.isnan(of_layers[row]), np.nan, medians)[np.newaxis])[0]
-            if norms[row] > t.spike_factor * same:
-                found[row] = of_layers[row] / medians
+            ratios = now / medians
+            norm, same = _norms(np.where(np.isnan(ratios), np.nan, [now, medians]))
+            if norm > t.spike_factor * same:
+                found[row] = ratios
     recent[:] = all_norms[-_RECENT:]
     recent_layers[:] = all_layers[-_RECENT:]
     return found

@@ -3,6 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose.figures import Flags
 from layerscope.diagnose.in_each_look import LOOKS
 from layerscope.diagnose.solved import has_learned
 
@@ -10,14 +11,19 @@ _BLANK = 0.5
 _ONE_TOKEN = 0.9
 
 
-@rule_of_run("inputs_repeat", looks_at=("input_blank", "token_share", "batch_of", "same_noise"))
+@rule_of_run(
+    "inputs_repeat",
+    looks_at=("input_blank", "token_share", "batch_of", "same_noise", "unit_spread"),
+)
 def inputs_repeat(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Share of the samples that are one number throughout, or of the tokens that are one token and
-    no padding. Or at how many looks in a row the targets of a squared error, or what they differ by
-    from the inputs, were the same numbers beside other inputs. Or how many samples a loader has of
+    no padding; 1 where an embedding gets one number, and nothing else tells samples apart. Or at
+    how many looks in a row the targets of a squared error, or what they differ by from the inputs,
+    were the same numbers beside other inputs. Or how many samples a loader has of
     which each step got the first batch, made anew, bit for bit.
     """
     blank, token = figures["input_blank"], figures["token_share"]
+    of_one, embedding = _of_one_number(figures, thresholds, memory)
     noise, batch_of = figures["same_noise"], figures["batch_of"]
     is_early = memory.loss_curve.of(figures).known < thresholds.patience
     hardly = np.where(is_early | has_learned(figures, memory), 1, 2)
@@ -44,6 +50,17 @@ def inputs_repeat(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
             value=batch_of,
         ),
         Case(
+            of_one,
+            f"{embedding}, an embedding, gets one number alone, for all samples and places, and "
+            "all outputs of the network are the same: nothing of the data comes through",
+            "print what it gets: numbers between -1 and 1 that are cast to whole ones (.long(), "
+            ".int()) are all 0, and measurements want a linear layer in place of an embedding; "
+            "else look for words that are all unknown, and for an array that was never filled",
+            0.0,
+            value=1.0,
+            severity=hardly,
+        ),
+        Case(
             token >= _ONE_TOKEN,
             "{value:.0%} of the tokens are one and the same, and it is not padding (limit "
             "{threshold:.0%}): the network reads hardly anything",
@@ -66,3 +83,22 @@ def inputs_repeat(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         source="the data, as the network gets them",
         lasting=LOOKS,
     )
+
+
+def _of_one_number(figures: Figures, t: Thresholds, memory: Memory) -> tuple[Flags, str]:
+    """Whether all embeddings give one vector, that is not 0, and whatever comes after them the same
+    for all samples, [steps]; and the name of the first.
+    """
+    roles, spread = memory.roles, figures["unit_spread"]
+    if not roles.embeddings:
+        return np.zeros(len(spread), bool), ""
+    layers, first = roles.layers, roles.embeddings[0]
+    behind = [i for i in (*roles.chain, roles.last) if i not in roles.embeddings]
+    is_one = (spread[:, first] == 0) & (np.abs(figures["activation_max"][:, first]) > 0)
+    is_one &= figures["activation_count"][:, first] >= 2 * figures["units"][:, first]
+    is_one &= ~(spread[:, roles.embeddings] > 0).any(axis=1)
+    path = next((facts.path for facts in map(layers.__getitem__, behind)), "")
+    # Of a recurrent layer the outputs of all places differ, and its last state does not.
+    own = [place for place in behind if layers[place].path == path]
+    is_one &= (spread[:, own] == 0).any(axis=1)
+    return is_one & (spread[:, roles.last] < t.collapsed_spread), layers[first].name

@@ -6,7 +6,7 @@ from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, r
 from layerscope.diagnose.figures import Values
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_curve import HALF
-from layerscope.diagnose.rate_shapes import begins_anew, compounds
+from layerscope.diagnose.rate_shapes import begins_anew, compounds, never_rises
 from layerscope.diagnose.solved import is_learning, left_of_chance
 
 _GONE = 1e-9
@@ -90,8 +90,20 @@ _GONE_ADVICE = (
         "accuracy, and if it is one, it has been best at the start",
         (1.0, 1.0, np.nan),
     ),
+    Advice(
+        "the learning rate has been {value:.2g} of what the optimizer was made with from the first "
+        "step on, or less, and has never risen: a schedule has made it so",
+        "a schedule that begins at 1: a function for LambdaLR returns a factor, by which the "
+        "optimizer's rate is multiplied, and no rate; else see that a warm-up, if it is one, ends",
+        (_FADED, _FADED, np.nan),
+    ),
+    Advice(
+        "the learning rate is 0, and has never been more: nothing moves",
+        "see what optimizer.lr is: a factor that is 0, or a division of whole numbers, makes it 0; "
+        "else, of a warm-up that begins at 0, scheduler.step() after each optimizer.step()",
+    ),
 )
-_IN_VAIN = 7
+_IN_VAIN, _NO_FACTOR, _MADE_SO = 7, 8, 9
 
 
 @rule_of_run("learning_rate_gone")
@@ -130,15 +142,19 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
     compound &= (values < _TENTH) & (left > HALF) & ~ill
     anew = begins_anew(np.where(curve.alone, rates, np.nan), figures.steps, memory)
     anew &= (left > HALF) & (curve.known >= 2 * thresholds.patience)
-    at_last = _at_the_end(figures, rates, memory)
+    asked = memory.known("asked", figures["rate_asked"])
+    lowered = (highest < _FADED * (1 - 1e-6) * asked) & ~ill & curve.alone & (left > HALF)
+    lowered &= never_rises(rates, curve.known, thresholds.patience, memory)
+    at_last = _at_the_end(figures, rates, asked, memory)
     endless = (at_last < _HALF_OF_ASKED) & curve.alone
     values = np.where(endless, at_last, values)
+    values = np.where(lowered, highest / asked, values)
     late = early | sunk | compound
     cuts = memory.known("cuts", figures["cuts_in_vain"])
     in_vain = (np.abs(cuts) > 0) & is_learning(figures, memory) & curve.alone
     values = np.where(in_vain, np.abs(cuts), values)
     severity = np.where(ill, np.where(learned, 1, 2), np.where(late | endless, 2, 0))
-    severity[anew] = 2
+    severity[anew | lowered] = 2
     severity = np.where(in_vain, np.where(cuts > 0, 2, np.fmax(severity, 1)), severity)
     begun = memory.of_run("warm", 4)[1]
     severity[figures.steps == begun] = 0  # a warm-up may well begin at a rate of 0
@@ -151,12 +167,12 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
         source="torch.optim.lr_scheduler: a scheduler counts its own steps",
         lasting=thresholds.warm_up,
         cause=np.select(
-            (in_vain, anew, endless, compound, early, sunk),
-            (_IN_VAIN, 6, 3, 4, 2, 5),
-            np.where(highest > 0, 0, 1),
+            (in_vain, anew, endless, lowered, compound, early, sunk),
+            (_IN_VAIN, 6, 3, _NO_FACTOR, 4, 2, 5),
+            np.where(highest > 0, 0, np.where(np.isnan(asked), _MADE_SO, 1)),
         ),
         since=np.where(
-            ~(highest > 0) | endless | anew,
+            ~(highest > 0) | endless | anew | lowered,
             np.nan_to_num(begun),
             np.where(
                 (late | (ill & ~learned)) & ~np.isnan(known[1]),
@@ -168,11 +184,10 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
     )
 
 
-def _at_the_end(figures: Figures, rates: Values, memory: Memory) -> Values:
+def _at_the_end(figures: Figures, rates: Values, asked: Values, memory: Memory) -> Values:
     """Learning rate at the training's last step / the one asked for, as of each step, if it goes on
     to rise as it has; NaN where it does not rise by the same in each step, [steps].
     """
-    asked = memory.known("asked", figures["rate_asked"])
     planned = memory.known("planned", figures["planned_steps"])
     first = memory.of_run("warm", 4)  # the first rate and its step, and the last ones
     steps = figures.steps.astype(np.float64)

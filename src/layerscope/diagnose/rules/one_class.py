@@ -44,6 +44,8 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     values[of_errors] = 1.0
     of_one_number = figures["target_min"] >= figures["target_max"] - _off(figures)
     of_one_number |= figures["outputs"] == 1  # whatever a Huber loss hides of some
+    # A cross-entropy that is down to rounding is taken for another loss.
+    numbered = memory.ever("numbered", figures["labels_seen"] >= 1)
     return Symptoms.of_run_above(
         "loss",
         values,
@@ -69,7 +71,7 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
         ),
         warning=0.0,
         source="the targets, read off the loss's gradient on the output",
-        cause=np.where(of_errors, np.where(of_one_number, 1, 2), 0),
+        cause=np.where(of_errors & ~numbered, np.where(of_one_number, 1, 2), 0),
     )
 
 
