@@ -106,7 +106,7 @@ _LONG = 4
 """Times the usual patience."""
 
 
-def never_rises(rates: Series, known: Series, patience: int, memory: Memory) -> Flags:
+def never_rises(rates: Series, known: Steps, patience: int, memory: Memory) -> Flags:
     """Whether the rate has never risen so far, for long enough, [steps]. A warm-up that is stepped
     once an epoch stays where it begins for an epoch, and then rises.
 
