@@ -113,6 +113,11 @@ class Surroundings:
         return self._two_modes.dropout_at
 
     @property
+    def by_mode(self) -> str:
+        """What of the network behaves otherwise in training than in evaluation; "" for nothing."""
+        return self._two_modes.names
+
+    @property
     def frozen_in_name(self) -> dict[int, str]:
         """By the `id` of each parameter, the module that was frozen by an attribute alone."""
         return frozen_in_name(self._network)

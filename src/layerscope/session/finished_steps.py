@@ -9,12 +9,20 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.diagnose import Finding
+from layerscope.diagnose.rules.construction import validated_in_training
 from layerscope.quantity import Quantity
 from layerscope.record.hook_state import HookState
 from layerscope.record.hooks.handles import remove_all
 from layerscope.record.observation import SCALE
 from layerscope.session.passing_hook import PassingHook
 from layerscope.session.session import Session
+
+
+_APART, _IN_A_ROW = 8, 2
+"""Passes of training before those without gradients, and how many of these follow each other: a
+generator makes some for each step of its critic, an agent acts, and a picture now and then is one.
+"""
 
 
 class TrainingPasses:
@@ -27,10 +35,17 @@ class TrainingPasses:
 
     Args:
         state: what the hooks of its layers share.
+
+    Attributes:
+        validations: how often several passes in a row were without gradients, and in training mode,
+            some passes of training after the last ones; none in evaluation mode came next, as where
+            statistics are taken anew before a validation.
     """
 
     def __init__(self, network: nn.Module, state: HookState) -> None:
         self._state = state
+        self.validations = self._trained = self._in_a_row = 0
+        self._is_due = False
         self._handles: list[RemovableHandle] = []
         is_called_as_it_is = not (
             isinstance(network, torch.jit.ScriptModule)
@@ -47,11 +62,26 @@ class TrainingPasses:
         """Take the hooks off."""
         remove_all(self._handles)
 
-    def before(self, *told: Any) -> None:
+    def before(self, network: nn.Module, *told: Any) -> None:
         """A call of the network begins."""
         # Also while nothing is counted: another thread may begin a step meanwhile.
-        if self._state.depth_aside() or _is_without_gradients():
+        depth = self._state.depth_aside()
+        if depth or _is_without_gradients():
             self._state.call_aside(1)
+            if not depth:
+                self._note_aside(network.training)
+        elif network.training:
+            self._trained += 1
+
+    def _note_aside(self, in_training: bool) -> None:
+        if self._trained:
+            self._is_due = self._trained >= _APART
+            self._trained = self._in_a_row = 0
+        if not self._is_due:
+            return
+        was_told = self._in_a_row >= _IN_A_ROW
+        self._in_a_row = self._in_a_row + 1 if in_training else 0
+        self.validations += (self._in_a_row >= _IN_A_ROW) - was_told
 
     def after(self, *told: Any) -> None:
         """A call of the network ends, whatever happened in it."""
@@ -67,6 +97,9 @@ def _is_without_gradients() -> bool:
     )
 
 
+_SEVERAL = 2
+"""Validations: statistics may be taken anew once, when training is over."""
+
 _GRADIENTS = frozenset({Quantity.ACTIVATION_GRAD})
 
 
@@ -79,6 +112,7 @@ class FinishedSteps(Session):
     """
 
     _passes: TrainingPasses | None = None
+    _validations = 0  # in training mode
 
     def attach(self) -> None:
         """Put the hooks on; does nothing if they are on."""
@@ -91,7 +125,14 @@ class FinishedSteps(Session):
         super().detach()  # first: it puts hooks back that stand aside
         if self._passes is not None:
             self._passes.remove()
+            self._validations += self._passes.validations
             self._passes = None
+
+    def _found_at_the_end(self) -> list[Finding | None]:
+        validations = self._validations + (self._passes.validations if self._passes else 0)
+        by_mode = self._surroundings.by_mode if validations >= _SEVERAL else ""
+        told = validated_in_training(by_mode, validations, self.step) if by_mode else None
+        return [*super()._found_at_the_end(), told]
 
     @property
     def is_updating(self) -> bool:

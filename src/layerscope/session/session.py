@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from layerscope.diagnose import Finding
 from layerscope.record.look import Look
 from layerscope.record.observation import LOSS, LOSS_OF_RANK_0
 from layerscope.session.stopwatch import Stopwatch
@@ -159,6 +160,11 @@ class Session(WatchedRun):
         """The step that is being measured, if one is."""
         return self.step if self._recorder.state.counting else None
 
+    def _found_at_the_end(self) -> list[Finding | None]:
+        hooks = self._hooks
+        of_dropout = hooks.dropout_in_evaluation(self.step)
+        return [of_dropout, hooks.stand_in(), hooks.newcomer_of_no_optimizer(self.step)]
+
     @IN_OUR_OWN_WAY
     def close(self, interrupted: bool = False) -> None:
         """Take the hooks off, write the diagnosis and close the files; a second call does nothing.
@@ -173,12 +179,7 @@ class Session(WatchedRun):
             if step is not None and self._recorder.state.failure is None:
                 self._record(step, incomplete=True)
         if self._output is not None:
-            hooks = self._hooks
-            for found in (
-                hooks.dropout_in_evaluation(self.step),
-                hooks.stand_in(),
-                hooks.newcomer_of_no_optimizer(self.step),
-            ):
+            for found in self._found_at_the_end():
                 if found is not None and found.rule not in self._settings.switched_off:
                     self.verdict.judge.add(found)
         super().close(interrupted)

@@ -1,4 +1,4 @@
-"""Dropout that evaluation does not turn off, and layers in the place of others."""
+"""Dropout that evaluation does not turn off, no evaluation, and layers in the place of others."""
 
 import torch
 from torch import nn
@@ -30,6 +30,51 @@ def validated(watch, model, optimizer, x, y):
                 with torch.no_grad():
                     model(x[:256])
                 model.train()
+
+
+def in_epochs(watch, model, optimizer, x, y, loss_of, *, evaluates):
+    """Four epochs, each with a validation in batches, which may have its mode."""
+    with watch(model) as scope:
+        for _ in range(4):
+            model.train()
+            for at in (256 + torch.randperm(len(x) - 256)).split(32):
+                optimizer.zero_grad()
+                loss = loss_of(model(x[at]), y[at])
+                loss.backward()
+                optimizer.step()
+                scope.step(loss)
+            model.train(not evaluates)
+            with torch.inference_mode():
+                sum(float(loss_of(model(x[at]), y[at])) for at in torch.arange(256).split(64))
+
+
+@program("in_evaluation_mode")
+def pictures_validated_by_the_statistics_of_each_batch(mended, watch):
+    x, y = pictures(count=768)
+    model = nn.Sequential(
+        *(nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Flatten(), nn.Linear(128, 4)),
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    in_epochs(watch, model, optimizer, x, y, F.cross_entropy, evaluates=mended)
+
+
+@program("in_evaluation_mode")
+def a_forecast_that_drops_while_it_is_tested(mended, watch):
+    x, following = waves(count=768)
+
+    class Forecast(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.read = nn.LSTM(1, 24, 2, batch_first=True, dropout=0.2)
+            self.out = nn.Linear(24, 1)
+
+        def forward(self, x):
+            return self.out(self.read(x)[0][:, -1])
+
+    model = Forecast()
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    in_epochs(watch, model, optimizer, x, following, F.mse_loss, evaluates=mended)
 
 
 class Sentiment(nn.Module):

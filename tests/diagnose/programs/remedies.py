@@ -112,6 +112,7 @@ _BY_RULE = {
     "softmax_over_batch": network.softmax_over_classes,
     "sequence_over_batch": _of_text(
         ("an encoding of places", lambda _: None),  # of another shape as well
+        ("no sequence yet", lambda _: None),
         ("or batch_first=False", network.batch_first(False)),
         ("batch_first=True", network.batch_first(True)),
     ),
@@ -132,8 +133,10 @@ _BY_RULE = {
         ("betas=(0.9, 0.999)", lambda _: optimizer.group(betas=(0.9, 0.999))),
         ("eps=1e-8", lambda _: optimizer.group(eps=1e-8)),
     ),
-    "in_evaluation_mode": lambda _: Remedy(
-        network=nn.Module.train, each_step=lambda _, model: model.train()
+    "in_evaluation_mode": lambda finding: (
+        None
+        if "model.eval()" in finding.remedy
+        else Remedy(network=nn.Module.train, each_step=lambda _, model: model.train())
     ),
     "running_statistics": _of_text(("momentum=", network.with_running_statistics)),
     "updates_rounded_away": network.in_float32,

@@ -95,3 +95,17 @@ def test_the_module_that_drops_most_is_named_by_its_path():
     assert TwoModes(network).dropout_at == "0.1 (Dropout)"
     network.eval()
     assert TwoModes(network).dropout_at == ""
+
+
+def test_what_acts_by_mode_goes_along_with_its_home_and_keeps_or_drops_something():
+    network = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.3), nn.BatchNorm1d(2))
+    modes = TwoModes(network)
+    assert modes.names == "dropout and batch normalisation"
+    network.eval()
+    assert modes.names == "dropout and batch normalisation"
+    network.train()
+    network[2].eval()
+    assert modes.names == "dropout"
+    assert TwoModes(nn.GRU(2, 2, num_layers=2, dropout=0.1)).names == "dropout"
+    without = nn.BatchNorm1d(2, track_running_stats=False), nn.Dropout(0.0)
+    assert TwoModes(nn.Sequential(nn.Linear(2, 2), *without)).names == ""

@@ -1,8 +1,10 @@
 """How the network is put together: constant weights, linear layers in a row, and its mode."""
 
+import math
+
 import numpy as np
 
-from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds
+from layerscope.diagnose import Advice, Figures, Finding, Memory, Symptoms, Thresholds
 from layerscope.diagnose.figures import Flags
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.layer_facts import LayerFacts
@@ -132,4 +134,31 @@ def in_evaluation_mode(figures: Figures, thresholds: Thresholds, memory: Memory)
         limits=(0.0, 0.999, np.nan),
         source="torch.nn.Module.eval",
         lasting=thresholds.lasting,
+    )
+
+
+def validated_in_training(by_mode: str, times: int, step: int) -> Finding:
+    """The finding of validations in training mode.
+
+    Args:
+        by_mode: what behaves otherwise in it.
+        times: how many validations these were.
+        step: after which training has ended. What layers show before does not follow from it.
+    """
+    return Finding(
+        rule="in_evaluation_mode",
+        severity="warning",
+        layer="network",
+        step=step,
+        layers=0,
+        last_step=step,
+        value=float(times),
+        worst=float(times),
+        threshold=math.nan,
+        source="torch.nn.Module.eval",
+        explanation=f"{times} times the network was called several times in a row without "
+        f"gradients, as in a validation, and was in training mode: {by_mode} acted as in training, "
+        "so what came out depends on chance or on the batch",
+        remedy="model.eval() before each validation, and model.train() after it; nothing if it is "
+        "meant, as for Monte Carlo dropout",
     )

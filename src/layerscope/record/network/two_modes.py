@@ -33,6 +33,18 @@ class TwoModes:
         return {name: getattr(self, name) for name in names}
 
     @property
+    def names(self) -> str:
+        """Which of both there are, but for those that alone are in another mode than their home."""
+        drops = any(each.p > 0 and self._goes_along(each) for each in self._dropouts)
+        drops |= any(each.dropout > 0 for each in self._recurrent)
+        keeps = [each for each in self._norms if each.running_mean is not None]
+        norms = any(map(self._goes_along, keeps))
+        return " and ".join(["dropout"] * drops + ["batch normalisation"] * norms)
+
+    def _goes_along(self, module: nn.Module) -> bool:
+        return module.training == self._homes[module].training
+
+    @property
     def dropout(self) -> float:
         """Largest probability of a dropout that is on, those between the layers of a recurrent
         stack too; 0 without any.
