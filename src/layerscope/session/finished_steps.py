@@ -18,7 +18,6 @@ from layerscope.record.observation import SCALE
 from layerscope.session.passing_hook import PassingHook
 from layerscope.session.session import Session
 
-
 _APART, _IN_A_ROW = 8, 2
 """Passes of training before those without gradients, and how many of these follow each other: a
 generator makes some for each step of its critic, an agent acts, and a picture now and then is one.
