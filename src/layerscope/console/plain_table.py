@@ -64,11 +64,7 @@ def _needed(column: Column) -> int:
 
 
 def plain_table(title: str, caption: str | Text | None = None, padding: int = 0) -> PlainTable:
-    """A table without columns, its title above and its caption below.
-
-    Args:
-        padding: spaces to the right of a cell, beside the one that the box leaves.
-    """
+    """A table without columns, its title above, its caption below; `padding` is right of a cell."""
     return PlainTable(
         title=title,
         caption=caption,

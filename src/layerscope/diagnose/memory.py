@@ -114,11 +114,7 @@ class Shared:
         return {name: memory.state() for name, memory in self._memories.items()}
 
     def load_state(self, state: Mapping[str, Any], memory: Memory) -> None:
-        """Be as `state` was.
-
-        Args:
-            memory: of any rule.
-        """
+        """Be as `state` was."""
         self._block, self._answers, self._memories = None, {}, {}
         for name, remembered in state.items():
             self.memory_of(name, memory).load_state(remembered)

@@ -35,7 +35,6 @@ def digest_of(
     Args:
         state: how the run stands; see `run_state.state_of`.
         status: of status.json; None if there is none, as beside a plain loop.
-        figures: of all its steps.
         findings: in the order of telling.
 
     Raises:

@@ -33,7 +33,6 @@ def latent_figures(
     Args:
         pair: mean, gradient on it, spread and gradient on that.
         output: the network's, with the gradient of the same loss.
-        data: what its first layers got.
     """
     factor, share = _divergence(*pair)
     figures = {"latent_drawn": share if factor > 0 else -share, "latent_cut": _cut(*pair)}

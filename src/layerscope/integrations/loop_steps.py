@@ -18,7 +18,6 @@ class LoopSteps:
         scaler: the loop's gradient scaler; None without one.
 
     Attributes:
-        at: the step that goes on.
         unanswered: calls of `end` before any optimizer took a step; below 0 once one has.
     """
 

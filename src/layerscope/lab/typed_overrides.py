@@ -6,9 +6,6 @@ from omegaconf import DictConfig, OmegaConf
 def typed_overrides(hydra: DictConfig) -> list[str]:
     """The overrides, letter for letter: what one refers to, as `seed=${oc.env:SEED}` does, may not
     be there, or be a secret.
-
-    Args:
-        hydra: the node `hydra` of a config.
     """
     task = OmegaConf.to_container(hydra.overrides.task, resolve=False)
     assert isinstance(task, list)

@@ -39,12 +39,7 @@ class HeldOnDevice:
     the logits: the tensors of the first step are therefore compared with their copies, which waits
     for the device, and a row of which one differs is copied from then on.
 
-    Args:
-        tally: whose rows they go into.
-        units: and of which their units are watched.
-
     Attributes:
-        largest: bytes that a tensor may have.
         looks_for_causes: see `HeldTensors`: whether a tensor is finite, the device alone knows.
     """
 

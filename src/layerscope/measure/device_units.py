@@ -31,7 +31,6 @@ class DeviceUnitTally:
 
     Args:
         device: where the units' blocks are.
-        rows: how many layers are watched side by side.
         active, window: see `UnitTally`.
 
     Attributes:

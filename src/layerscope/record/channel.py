@@ -7,12 +7,7 @@ from layerscope.quantity import Quantity
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A quantity of a layer: what one row of the tally holds, and one tag shows.
-
-    Attributes:
-        quantity: what of the layer.
-        layer: the layer's name.
-    """
+    """A quantity of a layer: what one row of the tally holds, and one tag shows."""
 
     quantity: Quantity
     layer: str

@@ -64,9 +64,6 @@ class Gates:
 
     Of a stack with dropout between its layers the first layer is looked at only: nobody knows what
     was dropped. Packed sequences are passed over.
-
-    Attributes:
-        places: of the gates that were found so far.
     """
 
     def __init__(self, network: nn.Module, layers: Sequence[Layer], state: HookState) -> None:

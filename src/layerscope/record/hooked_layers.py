@@ -22,13 +22,7 @@ from layerscope.record.recorder_options import RecorderOptions
 
 
 class HookedLayers:
-    """Puts hooks on layers, and gives rows to the outputs that they find.
-
-    Attributes:
-        hooks: one for each layer.
-        newcomers: outputs that turned up and have no row yet.
-        plan: what is measured into which row.
-    """
+    """Puts hooks on layers, and gives rows to the outputs that they find."""
 
     def __init__(self, layers: Sequence[Layer], options: RecorderOptions, state: HookState) -> None:
         self._layers = list(layers)

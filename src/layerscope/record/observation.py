@@ -158,7 +158,6 @@ def in_units_of_the_loss(
 
     Args:
         reading: of these channels, perhaps still on its way: nothing waits for it here.
-        channels: what its rows hold.
         scaled: quantities that carry the factor, the SCALE that travels along.
         ranks: how many processes' measurements it holds, which have all added to what it carries.
         losses: how many of them have a loss of their own: activation gradients become those of the

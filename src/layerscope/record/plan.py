@@ -39,7 +39,6 @@ class Plan:
         channels_without_weights: what those hold.
         outputs: what is measured of the layers' outputs, with their rows.
         parameters: what is measured of the parameters; one under two names is there once.
-        tally: the rows.
         units: of each output a row of its units.
         units_here: likewise, of those that this process has; where processes have parts of
             outputs, something else than `units`.

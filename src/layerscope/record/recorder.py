@@ -37,7 +37,6 @@ class Recorder:
     Attributes:
         state: what the hooks share: whether they measure, their clock, what went wrong in them.
         hooked: the layers with their hooks; functions that are no modules come in as they are met.
-        unreached: layers that no call has reached.
         plan: what is measured into which row; another one once a layer has given several tensors.
         is_merged: whether `combine` is called before each `observe`; False at first.
         lost: channels that were not measured in a step, since a tensor was changed in place after
@@ -143,11 +142,7 @@ class Recorder:
         self.plan.tally.add_all(self._parameters.weights(), whole=not self.is_sharded)
 
     def begin_update(self, of: Callable[[nn.Parameter], bool]) -> None:
-        """Copy the weights, to tell after the optimizer's step what it has changed.
-
-        Args:
-            of: which parameters the step may change.
-        """
+        """Copy the weights, to tell after the optimizer's step what it has changed."""
         self._parameters.begin_update(of)
 
     def end_update(self, of: Callable[[nn.Parameter], bool] | None = None) -> None:

@@ -51,9 +51,6 @@ class Routers:
     scores as there are experts: beside or below it stand that many modules of one class in a list,
     or a parameter of three axes of which the first has that length. In such a step a choice costs
     about 20 us.
-
-    Attributes:
-        places: of the routers that were found so far.
     """
 
     def __init__(self, network: nn.Module) -> None:

@@ -39,11 +39,8 @@ class Surroundings:
     """Looks at what a network trains in, when it is told to.
 
     Attributes:
-        stream: looks at the residual stream.
         attention, routers, dropouts: what measures them, for whoever sees functions.
-        loss_graph: looks at the loss, where it is told with its graph.
         planned_steps: how many the training will have; infinity if unknown.
-        is_looking: whether this step is looked at.
         weights: whether something else than an optimizer writes them.
     """
 

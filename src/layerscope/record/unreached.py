@@ -85,9 +85,6 @@ class Unreached:
         """Layers whose output could not be measured, and why: those that a hook has told of, and
         those that `note_unfired` has told of or that were in evaluation mode or transformed, and
         have not been reached otherwise.
-
-        Args:
-            outputs: all that may have been reached.
         """
         reached = {output.layer.name for output in outputs if output.order >= 0}
         evaluated = dict.fromkeys(self.in_evaluation_mode, IN_EVALUATION_MODE)

@@ -27,7 +27,6 @@ class ClaimedFolder:
 
     Attributes:
         path: of the folder, which is there.
-        lock: that keeps other processes out.
     """
 
     path: Path

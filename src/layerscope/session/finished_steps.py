@@ -32,9 +32,6 @@ class TrainingPasses:
     training, and so is what reentrant checkpointing calls. It costs 1 us a pass. A network that is
     compiled or scripted is not told apart, nor one whose parts are called without it.
 
-    Args:
-        state: what the hooks of its layers share.
-
     Attributes:
         validations: how often several passes in a row were without gradients, and in training mode,
             some passes of training after the last ones; none in evaluation mode came next, as where

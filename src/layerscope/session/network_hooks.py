@@ -40,9 +40,6 @@ class NetworkHooks:
         settings: which layers, and what to measure of them.
 
     Attributes:
-        recorder: measures the layers.
-        surroundings: knows how they hang together.
-        function_layers: makes layers of functions.
         changes: how often the network was found to be made of something else than before.
 
     Raises:
@@ -121,11 +118,7 @@ class NetworkHooks:
         self._stand_aside.put_back()
 
     def note_optimizer(self, optimizer: Optimizer, has_parameters: bool) -> None:
-        """An optimizer takes a step.
-
-        Args:
-            has_parameters: whether it has any of the network's.
-        """
+        """An optimizer takes a step."""
         self._changes.note_optimizer(optimizer)  # it may have what was put into this network
         if has_parameters:
             self.surroundings.note_optimizer(optimizer)

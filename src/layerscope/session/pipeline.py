@@ -40,7 +40,6 @@ class Pipeline:
         clock: seconds since 1970, the wall time of the steps; for tests.
 
     Attributes:
-        look_figures: what it remembers of the steps so far.
         first, last: the first and the last step that came; None before.
         last_look: the last that saw an attention or another place that is no layer; None before.
     """

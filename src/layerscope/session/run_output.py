@@ -39,9 +39,6 @@ class RunOutput:
     Args:
         events: its event file, where somebody else writes to it too.
         resumed_at: the step at which it goes on with what the folder holds; None: it is new.
-
-    Attributes:
-        pipeline: takes the observations.
     """
 
     def __init__(

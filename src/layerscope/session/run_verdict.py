@@ -30,7 +30,6 @@ class RunVerdict:
     """Judges the figures of a run, tells what is found, and draws the run at its end.
 
     Attributes:
-        judge: what has been found so far.
         stop: the finding that ends the training, by the setting `stop_on`.
     """
 

@@ -43,7 +43,6 @@ class WatchedRun:
 
     Attributes:
         diagnosis: the content of diagnosis.json, after `close`.
-        verdict: what has been found so far.
 
     Raises:
         ValueError: no layer matches, or the network is one of FSDP1's.
@@ -101,11 +100,7 @@ class WatchedRun:
 
     @IN_OUR_OWN_WAY
     def close(self, interrupted: bool = False) -> None:
-        """Take the hooks off, write the diagnosis and close the files; a second call does nothing.
-
-        Args:
-            interrupted: whether an exception has ended the training.
-        """
+        """Take the hooks off, write the diagnosis, close the files; a second call does nothing."""
         self.detach()
         self._hooks.end()
         trained = self._trained_weights(interrupted)

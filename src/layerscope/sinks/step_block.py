@@ -13,7 +13,6 @@ class Step(NamedTuple):
     """One observed step.
 
     Attributes:
-        observation: what was measured in it.
         wall_time: when it ended, in seconds since 1970.
         with_scalars: whether its scalars are wanted too.
         is_keyframe: whether it is repeated where nothing is ever left out.

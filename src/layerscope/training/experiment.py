@@ -42,7 +42,6 @@ class Experiment:
     """Everything one training needs, made and checked before it starts.
 
     Attributes:
-        checkpoint_file: which writes checkpoints.
         last_checkpoint: which knows whether training has begun.
         checkpoint: that it goes on from; None of a new one.
         start: its first step.

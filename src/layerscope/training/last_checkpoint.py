@@ -27,10 +27,6 @@ class LastCheckpoint(Checkpoint):
 
     It is a `Checkpoint` so that it comes after all other callbacks, of whose states it writes.
 
-    Args:
-        terminable: which hears the signals.
-        folder: of checkpoints.
-
     Attributes:
         has_started: whether the training has begun; before that Lightning refuses settings.
     """

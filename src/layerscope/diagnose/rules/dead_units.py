@@ -60,11 +60,7 @@ _ALL = _ADVICE + tuple(
 
 @lru_cache(maxsize=1)
 def _advice(first: str) -> tuple[Advice, ...]:
-    """The words.
-
-    Args:
-        first: what to try before another init.
-    """
+    """The words."""
     if not first:
         return _ALL
     return tuple(

@@ -52,11 +52,7 @@ _FADED_LATER = Advice(
 
 @lru_cache(maxsize=1)
 def _faded(first: str) -> tuple[Advice, Advice]:
-    """The words.
-
-    Args:
-        first: what to try before another init.
-    """
+    """The words."""
     narrow = replace(_FADED_FROM_THE_START, remedy=lambda facts: first + _against_fading(facts))
     return narrow if first else _FADED_FROM_THE_START, _FADED_LATER
 

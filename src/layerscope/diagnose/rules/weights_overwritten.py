@@ -61,11 +61,7 @@ def weights_overwritten(figures: Figures, thresholds: Thresholds, memory: Memory
 
 
 def own_weights_loaded(step: int) -> Finding:
-    """The finding of a loop that loads the network's own weights, having kept no copy of them.
-
-    Args:
-        step: in which it did.
-    """
+    """The finding of a loop that loads the network's own weights, having kept no copy of them."""
     return Finding(
         rule="weights_overwritten",
         severity="warning",

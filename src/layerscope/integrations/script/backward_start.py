@@ -30,9 +30,6 @@ class BackwardStart:
     Args:
         network: through which they go.
         tell: is given each loss, with its graph, while its backward pass runs.
-
-    Attributes:
-        passes: how many there were.
     """
 
     def __init__(self, network: nn.Module, tell: Callable[[Tensor], None]) -> None:

@@ -26,9 +26,6 @@ class Attention:
     8 samples of a batch; where `exact`, those of all rows, in parts of 8 MB. Dropout comes after
     it. Where exact, it is seen, too, whether queries and keys know of places. In other steps it
     costs nothing.
-
-    Attributes:
-        places: that were found so far, in this order.
     """
 
     def __init__(self) -> None:

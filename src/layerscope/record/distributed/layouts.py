@@ -60,7 +60,6 @@ class Layouts:
         lines: along which the network is divided, as far as it says so itself.
 
     Attributes:
-        lines: along which the network is divided, as far as is known.
         steps: how many have ended.
     """
 

@@ -109,11 +109,7 @@ class FirstStep:
             each.see(node)
 
     def end(self, network: nn.Module, get_data: Collection[str]) -> None:
-        """The step is over: look at its graph.
-
-        Args:
-            get_data: names of the layers that get data.
-        """
+        """The step is over: look at its graph."""
         of_parameter = dict.fromkeys(self._of_parameter - self._reached.keys(), OF_PARAMETER)
         wired = wiring(list(self._reached.values()), self._returned, get_data)
         within = self._in_checkpoint & wired.keys()

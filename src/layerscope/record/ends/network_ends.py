@@ -59,11 +59,6 @@ class NetworkEnds:
 
     Args:
         state: of the hooks, which is told of the data.
-
-    Attributes:
-        first: what is seen in the first step.
-        output: what the loss asks of the other end.
-        data: what the first layers get.
     """
 
     def __init__(

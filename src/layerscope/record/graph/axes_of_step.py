@@ -31,9 +31,6 @@ class PlacesAxis:
     or what a module of one's own adds to its input. Where attention runs along as many places as
     the other axis has, and nowhere along as many as this one, it runs from sample to sample, or
     places are counted along the samples.
-
-    Attributes:
-        differ: whether it is so.
     """
 
     def __init__(self) -> None:
@@ -112,9 +109,6 @@ class SoftmaxWithin:
 
     Not of parameters, nor of products of several queries with keys, [.., queries, keys], which are
     looked at for themselves.
-
-    Attributes:
-        over_samples: whether there is such a softmax.
     """
 
     def __init__(self) -> None:

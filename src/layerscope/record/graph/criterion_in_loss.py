@@ -132,9 +132,6 @@ def raised(loss: Any) -> float:
     multiplied by a number, and have one added. Of which sign that is the graph has forgotten after
     a backward pass: exp(-criterion) is below 1. A power is told of torch's own criteria alone: the
     square of a mean may be how far that is from 0.
-
-    Args:
-        loss: the node that made it.
     """
     node = through(loss, WHOLE)
     kind, inputs = kind_of(node), inputs_of(node)

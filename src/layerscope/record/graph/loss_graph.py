@@ -124,13 +124,7 @@ class KeptGraphs:
 
 
 class LossGraph:
-    """Looks at the graph of a loss in steps that are looked at; it keeps none of it.
-
-    Attributes:
-        kept: graphs of earlier looks.
-        backward: looks at functions with a backward of their own.
-        untrained: small leaves that losses are made of.
-    """
+    """Looks at the graph of a loss in steps that are looked at; it keeps none of it."""
 
     def __init__(self, ask: Callable[[], bool]) -> None:
         self._ask = ask

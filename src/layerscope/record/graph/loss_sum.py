@@ -70,11 +70,7 @@ class _Walk:
 
 
 def sum_of(loss: Any, outputs: MarkedOutputs) -> LossSum:
-    """What a loss adds up, by its node.
-
-    Args:
-        loss: the node that made it.
-    """
+    """What a loss adds up, by its node."""
     walk, waiting = _Walk(outputs), [(loss, True)]
     for _ in range(NODES):
         if not waiting:

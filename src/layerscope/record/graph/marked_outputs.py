@@ -6,11 +6,7 @@ from torch import Tensor
 
 
 class MarkedOutputs:
-    """Nodes that made a network's outputs: each bears a mark, for who keeps a node keeps its graph.
-
-    Attributes:
-        are_any: whether one was noted.
-    """
+    """Nodes that made a network's outputs, each with a mark: who keeps a node keeps its graph."""
 
     def __init__(self) -> None:
         self.are_any = False

@@ -51,10 +51,6 @@ class OwnBackward:
     def look_at_loss(self, loss: Any, ends: Container[Any]) -> None:
         """Look at a loss's graph, before or after its backward pass: none of it is called. What is
         added up gets a gradient of 1, whatever it makes of that.
-
-        Args:
-            loss: its node.
-            ends: those of the network's outputs.
         """
         added: set[Any] = set()
         waiting = [loss]

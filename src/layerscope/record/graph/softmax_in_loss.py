@@ -107,9 +107,6 @@ def is_mean_of_torch(loss: Any) -> bool:
 def takes_shares(loss: Any, outputs: MarkedOutputs) -> bool:
     """Whether it is minus a sum, or mean, of products of targets and log-softmaxes of an output,
     and of nothing else: one product alone has no weights in it.
-
-    Args:
-        loss: the node that made it.
     """
     product = through(loss, _SUMS, outputs)
     if product in outputs or kind_of(product) != "Mul" or len(inputs_of(product)) != 1:

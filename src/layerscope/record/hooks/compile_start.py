@@ -6,11 +6,7 @@ from typing import Any
 
 
 class CompileStart:
-    """Calls a function before torch.compile traces anything, wherever that happens.
-
-    Args:
-        tell: what to call, in the thread that compiles.
-    """
+    """Calls a function before torch.compile traces anything, wherever that happens."""
 
     def __init__(self, tell: Callable[[], None]) -> None:
         self._tell = tell

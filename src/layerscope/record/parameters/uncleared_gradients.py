@@ -43,11 +43,7 @@ class UnclearedGradients:
         self._found: list[Pending[bool]] | None = None
 
     def begin(self, optimizers: Collection[Optimizer], looking: bool) -> None:
-        """A step begins, before its first forward pass.
-
-        Args:
-            optimizers: at least two.
-        """
+        """A step begins, before its first forward pass."""
         before, self._now = self._now, set()
         self._followed.clear()
         self._found = None

@@ -61,9 +61,6 @@ def untrained(
 def drawn_recurrences(parameters: Sequence[LayerParameter]) -> list[str]:
     """Entries that are a trained recurrent layer's weights from state to state, if their values are
     even or normal, of whatever size: training leaves gates of unlike size, and long tails.
-
-    Args:
-        parameters: of all layers.
     """
     of_states = [each for each in parameters if ".weight_hh" in each.channel.layer]
     return [
