@@ -1,12 +1,15 @@
 """How fast a run's weights move, and whether its loss falls on."""
 
+from functools import lru_cache
+
 import numpy as np
 
-from layerscope.diagnose.figures import Figures, Flags, Series
+from layerscope.diagnose.figures import Figures, Flags, Series, Values
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_curve import CurveOfBlock
 from layerscope.diagnose.median import known_median
 from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.shared import once_a_block
 
 OF_LEVELS = 0.63  # standard error between two levels / between a level and the start
@@ -111,3 +114,13 @@ def is_ending(figures: Figures, memory: Memory) -> Flags:
     rates = figures["learning_rate"].astype(np.float64)
     largest = memory.highest("highest", rates)
     return (rates < _ENDING * largest) & (rates > _GONE * largest)
+
+
+@lru_cache(maxsize=1)  # of three rules
+def update_ratio(figures: Figures, roles: Roles) -> Values:
+    """log10 RMS(update) / RMS(weight), [steps, layers]; -inf for no update, NaN where it was not
+    measured or weights are all zero.
+    """
+    values: Values = np.log10(figures["update_to_weight"] * roles.only("trained"))
+    values.flags.writeable = False
+    return values

@@ -110,18 +110,13 @@ class Symptoms(NamedTuple):  # thirteen are made of each block: a tuple takes a 
         values: Values,
         severity: Numbers | None = None,
         *advice: Advice,
-        limits: Limits = (math.nan, math.nan, math.nan),
-        source: str = "",
-        lasting: int = 1,
         cause: Numbers | None = None,
-        since: Steps | None = None,
-        falling: bool = False,
-        place: str = "",
+        **told: Any,
     ) -> Symptoms:
         """The arguments are the attributes; what is so counts as 1, and what is not as 0."""
         ill = None if severity is None or not severity.any() else severity.astype(np.int8)
         causes = None if cause is None else cause.astype(np.int8)
-        return cls(values, ill, limits, advice, source, lasting, causes, since, falling, place)
+        return cls(values, ill, advice=advice, cause=causes, **told)
 
     @classmethod
     def of_run(

@@ -88,18 +88,13 @@ class EventFile:
         self._flush_seconds = flush_seconds
         self._clock = clock
         self._file: FileIO | None = None
-        self._closed = False
+        self.closed = False
         self._pending: list[bytes] = []
         self._pending_bytes = 0
         self._whole_bytes = 0  # in the file, up to its last whole record
         self._flushed_at = clock()
         self._failed: Exception | None = None  # when the clock flushed
         self._lock = threading.RLock()
-
-    @property
-    def closed(self) -> bool:
-        """Whether `close` was called."""
-        return self._closed
 
     def add(
         self, step: int, values: Sequence[bytes | memoryview], wall_time: float | None = None
@@ -162,7 +157,7 @@ class EventFile:
     def flush_on_time(self) -> None:
         """The same, for `flush_clock`: what goes wrong is raised by the next call."""
         with self._lock:
-            if self._pending and not self._closed:
+            if self._pending and not self.closed:
                 try:
                     self._flush()
                 except Exception as error:
@@ -191,13 +186,13 @@ class EventFile:
 
     def close(self) -> None:
         """Flush and close; a second call does nothing."""
-        if self._closed:
+        if self.closed:
             return
         try:
             if os.getpid() == self._pid:
                 self.flush()
         finally:
-            self._closed = True
+            self.closed = True
             flush_clock.forget(self)
             atexit.unregister(self._flush_at_exit)
             if self._file is not None:
@@ -205,7 +200,7 @@ class EventFile:
 
     def _flush_at_exit(self) -> None:
         # Not close: whoever writes to the file may have something left, and runs after this.
-        if not self._closed and os.getpid() == self._pid:
+        if not self.closed and os.getpid() == self._pid:
             try:
                 self.flush()
             except OSError as error:
@@ -234,13 +229,13 @@ class EventFile:
         self._pending_bytes += len(payload) + OVERHEAD
 
     def _check(self) -> None:
-        if self._closed or os.getpid() != self._pid:
+        if self.closed or os.getpid() != self._pid:
             self._refuse()
         if self._failed is not None:
             error, self._failed = self._failed, None
             raise error
 
     def _refuse(self) -> NoReturn:
-        if self._closed:
+        if self.closed:
             raise ValueError(f"the event file {self.path} is closed")
         raise RuntimeError(f"the event file {self.path} belongs to process {self._pid}, not a fork")

@@ -12,8 +12,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from layerscope.diagnose import Findings
 from layerscope.integrations.script.backward_start import BackwardStart
 from layerscope.integrations.watcher import Watcher
+from layerscope.record.hooks.quiet_hook import PassingHook
 from layerscope.session.door import Door
-from layerscope.session.passing_hook import PassingHook
 from layerscope.session.setting_keywords import SettingKeywords
 from layerscope.session.settings import Settings
 

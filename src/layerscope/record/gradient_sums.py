@@ -24,7 +24,7 @@ class GradientSums:
 
     def __init__(self) -> None:
         self.known: list[Channel] = []
-        self._elements: dict[Channel, int] = {}
+        self.found: dict[Channel, int] = {}  # elements of each that this process knows of
         self._summands: dict[Channel, Tensor] = {}
 
     def take(self, channel: Channel, gradient: Tensor) -> bool:
@@ -35,25 +35,20 @@ class GradientSums:
         """
         if gradient.numel() > MOST:
             return False
-        self._elements[channel] = gradient.numel()
+        self.found[channel] = gradient.numel()
         self._summands[channel] = local_part(gradient).double()
         return True
 
     @property
-    def found(self) -> dict[Channel, int]:
-        """How many elements each has that this process knows of."""
-        return self._elements
-
-    @property
     def has_news(self) -> bool:
         """Whether there is one that other processes may not know of."""
-        return len(self._elements) > len(self.known)
+        return len(self.found) > len(self.known)
 
     def meet(self, found: Iterable[Mapping[Channel, int]]) -> None:
         """Know what all processes have found."""
         for of_rank in found:
-            self._elements = {**of_rank, **self._elements}
-        self.known = sorted(self._elements, key=lambda channel: channel.tag)
+            self.found = {**of_rank, **self.found}
+        self.known = sorted(self.found, key=lambda channel: channel.tag)
 
     def measure(self, plan: Plan, add_up: Callable[[Tensor], None], counts: bool) -> None:
         """Add up the gradients of this step, and measure them; one collective, none if none is
@@ -67,7 +62,7 @@ class GradientSums:
         summands, self._summands = self._summands, {}
         if not self.known:
             return
-        sizes = [self._elements[channel] for channel in self.known]
+        sizes = [self.found[channel] for channel in self.known]
         device = plan.parameters[0].parameter.device
         flat = torch.zeros(len(sizes) + sum(sizes), dtype=torch.float64, device=device)
         came, *parts = torch.split(flat, [len(sizes), *sizes])

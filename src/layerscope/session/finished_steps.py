@@ -14,8 +14,8 @@ from layerscope.diagnose.rules.construction import validated_in_training
 from layerscope.quantity import Quantity
 from layerscope.record.hook_state import HookState
 from layerscope.record.hooks.handles import remove_all
+from layerscope.record.hooks.quiet_hook import PassingHook
 from layerscope.record.observation import SCALE
-from layerscope.session.passing_hook import PassingHook
 from layerscope.session.session import Session
 
 _APART, _IN_A_ROW = 8, 2

@@ -20,21 +20,16 @@ class ToldLoss:
     def __init__(self, door: Door) -> None:
         self._door = door
         self._told = False
-        self._noted: list[Tensor] = []  # of the step that goes on
+        self.noted: list[Tensor] = []  # since the last call of `take`, in order
 
     def note(self, loss: object) -> None:
         """Keep a loss for the step that goes on; see `scalar`."""
         if (number := self.scalar(loss)) is not None:
-            self._noted.append(number)
-
-    @property
-    def noted(self) -> list[Tensor]:
-        """What was noted since the last call of `take`, in order."""
-        return self._noted
+            self.noted.append(number)
 
     def take(self) -> Tensor | None:
         """The mean of what was noted since the last call, where it lies; None without any."""
-        noted, self._noted = self._noted, []
+        noted, self.noted = self.noted, []
         if len(noted) < 2:
             return noted[0] if noted else None
         return sum(noted[1:], noted[0]) / len(noted)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from layerscope.record.attention.heads_by_view import are_by_view
+from layerscope.record.attention.product_operands import are_by_view
 
 QUERIES, ALL = (nn.Linear(32, width)(torch.randn(4, 10, 32)) for width in (32, 96))
 

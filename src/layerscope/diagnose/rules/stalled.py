@@ -6,9 +6,9 @@ from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, r
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.median import known_median
+from layerscope.diagnose.pace import update_ratio
 from layerscope.diagnose.recurrent import is_recurrent
 from layerscope.diagnose.symptoms import graded
-from layerscope.diagnose.update_ratio import update_ratio
 
 _SLOW = -1.0  # log10: a layer at a far lower rate, whose weights are not small in proportion
 

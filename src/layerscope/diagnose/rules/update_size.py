@@ -9,10 +9,10 @@ import numpy as np
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.figures import Flags, Series, Values
 from layerscope.diagnose.last_known import last_known
+from layerscope.diagnose.pace import update_ratio
 from layerscope.diagnose.recurrent import CLIP, is_clipped, is_recurrent
 from layerscope.diagnose.solved import is_learning
 from layerscope.diagnose.symptoms import A_TENTH, graded
-from layerscope.diagnose.update_ratio import update_ratio
 
 _LOSS_GREW = 2.0
 _NEXT_TO = 0.02

@@ -14,11 +14,10 @@ from torch.utils.hooks import RemovableHandle
 from layerscope.diagnose import Finding
 from layerscope.integrations.script.backward_start import BackwardStart
 from layerscope.integrations.watcher import Watcher
-from layerscope.record.hooks.quiet_hook import QuietHook
+from layerscope.record.hooks.quiet_hook import PassingHook, QuietHook
 from layerscope.record.network.parts import parameters_of
 from layerscope.record.parameters.ownership import given_to
 from layerscope.session.door import Door
-from layerscope.session.passing_hook import PassingHook
 from layerscope.session.settings import Settings
 
 _DOOR = Door(

@@ -9,7 +9,7 @@ from torch import Tensor
 from layerscope.record.attention.attention_by_hand import CALLS_BY_HAND, AttentionByHand
 from layerscope.record.attention.fused_attention import FUSED_CALLS, are_fused_placeless
 from layerscope.record.attention.heads import Heads
-from layerscope.record.attention.heads_by_view import are_by_view
+from layerscope.record.attention.product_operands import are_by_view
 from layerscope.record.place import Place
 
 ATTENTION = "attention"

@@ -11,10 +11,13 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from layerscope.record.attention.attention_mask import MASKED
 from layerscope.record.attention.heads import Heads
-from layerscope.record.attention.heads_by_view import are_by_view
 from layerscope.record.attention.logits import heads_of_scores
 from layerscope.record.attention.placeless import are_placeless, has_no_order
-from layerscope.record.attention.product_operands import operands_of_einsum, operands_of_matmul
+from layerscope.record.attention.product_operands import (
+    are_by_view,
+    operands_of_einsum,
+    operands_of_matmul,
+)
 from layerscope.record.network.activation_calls import ACTIVATION_CALLS, calls_named
 from layerscope.record.samples import has_memory
 

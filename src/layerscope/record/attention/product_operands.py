@@ -1,8 +1,10 @@
-"""The operands of a product of two tensors, with a name for each of their axes."""
+"""What queries and keys are multiplied of: operands of a product, and heads cut out by a view."""
 
 from typing import Any
 
 from torch import Tensor
+
+from layerscope.record.graph_nodes import MOVES, kind_of
 
 Named = tuple[Tensor, list[str]]
 """A tensor, and a name for each of its axes: what has the same name in both operands is the same
@@ -45,3 +47,30 @@ def operands_of_einsum(args: tuple[Any, ...]) -> Operands | None:
     if "." in equation or any(len(o) != t.ndim for o, t in zip(of_each, tensors, strict=True)):
         return None
     return (tensors[0], list(of_each[0])), (tensors[1], list(of_each[1])), list(output)
+
+
+_LOOKED_THROUGH = (*MOVES, "Mul", "Div")  # a scale, too
+_EXCHANGES = ("Transpose", "Permute", "T", "Movedim", "Expand", "Select", "Slice", "AsStrided")
+
+
+def are_by_view(queries: Tensor) -> bool:
+    """Whether queries [batch, heads, rows, width], or [batch * heads, rows, width], are made of
+    [batch, rows, heads * width] with no axes exchanged on the way.
+
+    Then what is called a head is a part of the rows, and each of its rows a part of one.
+    """
+    node, width = queries.grad_fn, queries.shape[-1]
+    while node is not None and kind_of(node) in _LOOKED_THROUGH:
+        if kind_of(node) in _EXCHANGES:
+            return False
+        before = [each for each in node.next_functions if each[0] is not None]
+        if len(before) != 1:
+            return False
+        node, place = before[0]
+        gradients = getattr(node, "_input_metadata", ())
+        shape = tuple(gradients[place].shape) if place < len(gradients) else ()
+        if len(shape) == 3 and width < shape[2] and shape[2] % width == 0:
+            batch, rows, heads = *shape[:2], shape[2] // width
+            cut = (batch, heads, rows, width), (batch * heads, rows, width)
+            return tuple(queries.shape) in cut and heads != rows > 1
+    return False

@@ -1,4 +1,4 @@
-"""Hooks that never raise into a network: what they fail to see is left out."""
+"""Hooks that never raise into a network, and hooks that only pass on what torch tells them."""
 
 import logging
 from collections.abc import Callable
@@ -34,3 +34,20 @@ class QuietHook(OwnHook):
                 self._hook(*arguments)
         except Exception:
             _log.debug("LayerScope: a network's end was not seen", exc_info=True)
+
+
+class PassingHook(OwnHook):
+    """Calls a function that may hold anything: a copy of the network, or a file, holds none of it.
+
+    Args:
+        function: gets what torch gives the hook; what it returns is not used.
+    """
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self._function = function
+
+    def __call__(self, *told: Any) -> None:
+        """Called by torch."""
+        self._function(*told)
