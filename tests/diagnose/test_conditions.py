@@ -1,6 +1,7 @@
 """Rules and stories at conditions that no other test comes to: just within, and beyond."""
 
 import itertools
+import math
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -19,6 +20,7 @@ from layerscope.diagnose.findings.rule_groups import (
     SYMPTOMS,
 )
 from layerscope.diagnose.roles import Roles
+from layerscope.diagnose.rules.learning_rate import ended_in_warm_up
 from layerscope.diagnose.simple_network import dies_by_chance, rather
 from tests.diagnose.findings.test_story import found, told
 from tests.diagnose.test_rules import (
@@ -372,6 +374,27 @@ def test_a_warm_up_is_too_long_if_its_line_ends_below_half_of_what_was_asked_for
         1e-7 * way, rate_asked=1e-3, planned_steps=about["planned"], optimizers=about["optimizers"]
     )
     assert (found is not None) == is_told
+
+
+@pytest.mark.parametrize(
+    ("rates", "losses", "severity"),
+    [
+        (np.linspace(1e-5, 4e-4, 120), np.full(120, 1.4), "warning"),
+        (np.linspace(1e-5, 4e-4, 120), np.linspace(1.4, 0.9, 120), "note"),
+        (np.linspace(1e-5, 6e-4, 120), np.full(120, 1.4), None),  # more than half
+        (np.full(120, 4e-4), np.full(120, 1.4), None),  # a rate of one's own
+        (np.r_[np.linspace(1e-5, 4e-4, 119), 3.9e-4], np.full(120, 1.4), None),
+        (np.linspace(1e-5, 4e-4, 70), np.full(70, 1.4), None),  # a few steps, to see it run
+    ],
+)
+def test_a_run_that_ends_while_its_rate_rises_has_ended_in_its_warm_up(rates, losses, severity):
+    figures = healthy(network(), len(rates))
+    figures["learning_rate"][:], figures["loss"][:] = rates, losses
+    told = ended_in_warm_up(figures, 1e-3, 80)
+    assert (told and told.severity) == severity
+    assert ended_in_warm_up(figures, math.nan, 80) is None
+    figures["optimizers"][:] = 2
+    assert ended_in_warm_up(figures, 1e-3, 80) is None
 
 
 def test_a_warm_up_that_begins_anew_does_so_from_the_start():

@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,8 @@ class RunOutput:
         late = [not_measured_finding(unseen)] if unseen else []
         for finding in late:
             verdict.judge.add(finding)
+        if state == "finished":
+            verdict.end(rate_asked(self._surroundings.optimizers))
         if any(finding.rule == "learning_rate_gone" for finding in verdict.judge.findings):
             verdict.judge.schedulers = schedulers_of(self._surroundings.optimizers)
         if trained is not None:
@@ -193,6 +196,14 @@ def schedulers_of(optimizers: Iterable[Optimizer]) -> str:
     (living,) = live_objects(LRScheduler) if of else ([],)
     own = [each for each in living if any(getattr(each, "optimizer", None) is it for it in of)]
     return ", ".join(dict.fromkeys(map(_named, own)))
+
+
+def rate_asked(optimizers: Sequence[Optimizer]) -> float:
+    """The rate that a schedule of the one optimizer rises to, of its first group; NaN without."""
+    if len(optimizers) != 1:
+        return math.nan
+    group = optimizers[0].param_groups[0]
+    return float(group.get("max_lr", group.get("initial_lr", math.nan)))
 
 
 def _named(scheduler: Any) -> str:

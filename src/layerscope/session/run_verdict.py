@@ -8,6 +8,7 @@ import numpy as np
 from layerscope.arguments import at_least
 from layerscope.diagnose import SEVERITIES, Figures, Finding, Judge, without
 from layerscope.diagnose.findings.other_findings import departure_finding
+from layerscope.diagnose.rules.learning_rate import ended_in_warm_up
 from layerscope.extras import needs
 from layerscope.pictures.run_pictures import run_pictures
 from layerscope.record import Layer
@@ -87,6 +88,19 @@ class RunVerdict:
         finding = departure_finding(found, hidden)
         self.judge.add(finding)
         return [finding]
+
+    def end(self, asked: float) -> None:
+        """The training has ended as it was to: judge what only that tells.
+
+        Args:
+            asked: the learning rate that its schedule rises to; NaN if there is none.
+        """
+        patience = self._settings.thresholds.patience
+        known = {each.rule: each.severity for each in self.judge.findings}
+        stands = known.get("loss_not_falling", "note") != "note"
+        found = ended_in_warm_up(self._thinned.figures(), asked, patience, stands=stands)
+        if found is not None and found.rule not in {*known, *self._settings.switched_off}:
+            self.judge.add(found)
 
     @property
     def refused(self) -> Finding | None:

@@ -92,3 +92,30 @@ def a_rate_for_each_epoch_of_a_regression_times_the_rate(mended, watch):
         optimizer, lambda step: of_epoch[step // 60] / (of_epoch[0] if mended else 1)
     )
     fit(watch, model, optimizer, batches(x, y, steps=239), of_output(F.mse_loss), scheduler)
+
+
+@program("learning_rate_gone", follows=("update_too_small", "loss_not_falling"))
+def a_warm_up_of_four_hundred_steps_that_counts_epochs(mended, watch):
+    x, y = blobs(classes=5)
+    model, of_epoch = perceptron(10, 5), 30
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.03)
+    warm_up = torch.optim.lr_scheduler.LinearLR(optimizer, 1e-3, total_iters=400)
+    with watch(model) as scope:
+        for number, batch in enumerate(batches(x, y, steps=300)):
+            optimizer.zero_grad()
+            loss = cross_entropy(model, *batch)
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+            if mended or number % of_epoch == of_epoch - 1:
+                warm_up.step()
+
+
+@program("learning_rate_gone", follows=("update_too_small", "loss_not_falling"))
+def the_warm_up_of_a_large_model_for_a_small_one(mended, watch):
+    x, y = surface()
+    model = perceptron(6, 1)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4)
+    steps = 30 if mended else 20_000
+    warm_up = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda at: min((at + 1) / steps, 1.0))
+    fit(watch, model, optimizer, batches(x, y, steps=240), of_output(F.mse_loss), warm_up)

@@ -177,6 +177,7 @@ _BY_RULE = {
     "update_too_small": lambda finding: optimizer.rate_times(10.0 ** (-3 - round(finding.value))),
     "stalled": _of_text(("the same optimizer.lr", optimizer.every_step(optimizer.same_rates))),
     "learning_rate_gone": _of_text(
+        ("a warm-up of a tenth", lambda _: None),
         ("first_lr * factor", optimizer.every_step(optimizer.held_rate)),
         ("once an epoch", optimizer.every_step(optimizer.held_rate)),
     ),

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose import Advice, Figures, Finding, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.figures import Values
 from layerscope.diagnose.last_known import last_known
-from layerscope.diagnose.loss_curve import HALF
+from layerscope.diagnose.loss_curve import FIRST, HALF, WINDOW
 from layerscope.diagnose.rate_shapes import begins_anew, compounds, never_rises
 from layerscope.diagnose.solved import is_learning, left_of_chance
 
@@ -200,3 +200,48 @@ def _at_the_end(figures: Figures, rates: Values, asked: Values, memory: Memory) 
     straight = (mean > 0) & (np.abs(now - mean) <= _STRAIGHT * mean)
     at_last = rates + mean * np.maximum(planned - 1 - steps, 0)
     return np.where(straight, at_last / asked, np.nan)
+
+
+_STANDS = 0.9
+"""Of the first losses: a language model's falls below within some hundred steps of a warm-up."""
+
+
+def ended_in_warm_up(
+    figures: Figures, asked: float, patience: int, *, stands: bool = False
+) -> Finding | None:
+    """The finding of a training that has ended while its rate still rose, far below the one asked
+    for; None without. A note where the loss has fallen: the run may be the first part of a longer
+    one.
+
+    Args:
+        figures: of steps from the first to the last, of which some may be left out.
+        asked: the rate that the schedule rises to; NaN if there is none.
+        patience: steps that a run must have.
+        stands: whether the loss is known not to have fallen; else what is left of it tells.
+    """
+    rates = figures["learning_rate"].astype(np.float64)
+    rates, losses = rates[~np.isnan(rates)], figures["loss"][~np.isnan(figures["loss"])]
+    if not len(rates) or figures.steps[-1] < patience or (figures["optimizers"] > 1).any():
+        return None
+    rises = rates[-1] > rates[0] and bool((np.diff(rates) >= 0).all())
+    if not (rises and rates[-1] < _HALF_OF_ASKED * asked):
+        return None
+    left = losses[-WINDOW:].mean() / losses[:FIRST].mean() if len(losses) > WINDOW else 0.0
+    stands |= bool(left > _STANDS)
+    share, step = float(rates[-1] / asked), int(figures.steps[-1])
+    return Finding(
+        rule="learning_rate_gone",
+        severity="warning" if stands else "note",
+        layer="optimizer",
+        step=0 if stands else step,
+        layers=0,
+        last_step=step,
+        value=share,
+        worst=share,
+        threshold=_HALF_OF_ASKED,
+        source="torch.optim.lr_scheduler: a scheduler counts its own steps",
+        explanation="the training ended in its warm-up: the learning rate rose to the last step, "
+        f"and had come to {share:.1%} of what was asked for",
+        remedy="a warm-up of a tenth of the steps or less, counted as scheduler.step() is called: "
+        "once a batch, not once an epoch, if its numbers are steps; nothing if training goes on",
+    )
