@@ -39,7 +39,42 @@ def five_with_a_rare_one(mended, watch):
     fit(watch, model, optimizer, batches(x, y, steps=300, size=64), loss)
 
 
-@pytest.mark.parametrize("program", [two_with_a_rare_one, five_with_a_rare_one])
+def ten_tags_that_are_rare(mended, watch):
+    x, of_tags = torch.randn(2048, 16), torch.randn(16, 10)
+    scores = x @ of_tags + 2 * torch.randn(2048, 10)
+    y = (scores > scores.quantile(0.98, 0)).float()
+
+    def loss(model, x, y):
+        weight = torch.tensor(49.0) if mended else None
+        return F.binary_cross_entropy_with_logits(model(x), y, pos_weight=weight)
+
+    model = perceptron(16, 10)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=240, size=64), loss)
+
+
+def marks_in_pictures_of_ground(mended, watch):
+    y = (torch.rand(256, 20, 20) < 0.003).long() * torch.randint(1, 3, (256, 1, 1))
+    x = 0.7 * torch.randn(256, 1, 20, 20) + (y == 1)[:, None] - 1.0 * (y == 2)[:, None]
+    model = torch.nn.Sequential(
+        *(torch.nn.Conv2d(1, 8, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(8, 3, 1)),
+    )
+
+    def loss(model, x, y):
+        weight = torch.tensor([1.0, 300.0, 300.0]) if mended else None
+        return F.cross_entropy(model(x), y, weight=weight)
+
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=240, size=16), loss)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        *(two_with_a_rare_one, five_with_a_rare_one, ten_tags_that_are_rare),
+        marks_in_pictures_of_ground,
+    ],
+)
 def test_a_rare_class_is_noted_until_it_is_weighted(program, tmp_path):
     for mended in (False, True):
         torch.manual_seed(0)

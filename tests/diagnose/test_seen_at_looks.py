@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from layerscope.diagnose.losses.loss_kind import Loss
 from layerscope.diagnose import RULES, Figures, Judge, LayerFacts
 from layerscope.diagnose.last_function import LastFunction
 from tests.diagnose.test_rules import healthy, network, rules_and_words
@@ -420,6 +421,27 @@ def test_a_class_that_is_never_predicted_is_noted_where_others_are(told, words):
         assert found["class_not_predicted"].severity == "note"
         assert words in found["class_not_predicted"].explanation
         assert found["class_not_predicted"].step == 160
+
+
+@pytest.mark.parametrize(
+    ("told", "is_noted"),
+    [
+        ({}, True),
+        ({"uncalled_share": 0.051}, False),  # of five classes: a quarter of a fifth is 0.05
+        ({"fall": 0.0}, False),
+        ({"loss_kind": Loss.BINARY_LOGITS, "uncalled_share": 0.24}, True),  # bits of five outputs
+        ({"loss_kind": Loss.BINARY_LOGITS, "uncalled_share": 0.26}, False),
+    ],
+)
+def test_a_rare_class_is_noted_at_the_entropy_of_all_where_the_loss_has_come_down(told, is_noted):
+    about = {"outputs": 5.0, "uncalled_targets": 30.0, "uncalled_share": 0.049, "uncalled_class": 3}
+    about |= {"label_entropy": 0.3, "loss_kind": Loss.CROSS_ENTROPY, "fall": 1.0} | told
+    figures = healthy(LAYERS, 200)
+    figures["loss"][:] = 0.3 + np.random.default_rng(0).normal(0, 0.01, 200)
+    figures["loss"][:20] += about.pop("fall")
+    for figure, value in about.items():
+        figures[figure][::10] = value
+    assert ("class_not_predicted" in rules_and_words(figures)) == is_noted
 
 
 @pytest.mark.parametrize(

@@ -41,9 +41,17 @@ def test_one_output_is_on_a_class_s_side_of_one_half(kind, half):
     assert looked(kind, ([0, 1, 1], below), ([0, 0, 0], above)) == {"uncalled_targets": 0.0}
 
 
-def test_soft_targets_and_several_bits_are_no_classes():
+def test_ones_of_several_bits_are_counted_together():
+    uncalled, targets = Uncalled(), np.array([[0, 1, 0], [0, 0, 1], [1, 0, 0], [0, 0, 0.0]])
+    view, none, one = LossView(Loss.BINARY_LOGITS, targets=targets), -np.ones((4, 3)), np.eye(4, 3)
+    expected = {"uncalled_class": 1.0, "uncalled_targets": 3.0, "uncalled_share": 3 / 12}
+    assert uncalled.figures(view, none, Counter()) == expected
+    assert uncalled.figures(view, none, Counter())["uncalled_targets"] == 6
+    assert uncalled.figures(view, one, Counter()) == {"uncalled_targets": 0.0}
+
+
+def test_soft_targets_are_no_classes():
     assert looked(Loss.BINARY, ([0.5, 1], [[0.2], [0.3]])) == {}
-    assert looked(Loss.BINARY, ([0, 1], [[0.2, 0.1], [0.3, 0.1]])) == {}
     assert looked(Loss.SQUARED_ERROR, ([0, 1], [[0.2], [0.3]])) == {}
 
 

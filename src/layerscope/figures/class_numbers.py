@@ -22,10 +22,12 @@ class Uncalled(KeptBetweenLooks):
 
     def __init__(self) -> None:
         self._targets: Counter[int] = Counter()
+        self._bits: Counter[int] = Counter()  # of several outputs with one each
 
     def figures(self, view: LossView, output: Matrix, seen: Counter[int]) -> dict[str, float]:
         """Of the class that has had most targets since, if any: which, how many these are, and its
-        share of all targets. Nothing where targets are no classes, or are soft.
+        share of all targets; of several outputs with a bit each, those of 1 in all of them
+        together. Nothing where targets are no classes, or are soft.
 
         Args:
             output: [samples, outputs], that it was told by.
@@ -33,14 +35,18 @@ class Uncalled(KeptBetweenLooks):
         """
         targets = view.targets
         is_binary = view.kind in OF_BITS
-        one_each = view.kind is Loss.CROSS_ENTROPY or (is_binary and output.shape[1] == 1)
-        if targets is None or not one_each or not np.isin(targets, np.rint(targets)).all():
+        known = targets is not None and (is_binary or view.kind is Loss.CROSS_ENTROPY)
+        if targets is None or not known or not np.isin(targets, np.rint(targets)).all():
             return {}
         if is_binary:
             called = np.unique(output > (0.5 if view.kind is Loss.BINARY else 0.0))
         else:
             called = np.unique(output.argmax(1))
-        self._targets.update(targets[:, 0].astype(np.int64).tolist())
+        labels = targets.astype(np.int64)
+        if is_binary and output.shape[1] > 1:
+            self._bits.update(labels.ravel().tolist())
+            seen, labels = self._bits, labels[labels == 1][:, np.newaxis]
+        self._targets.update(labels[:, 0].tolist())
         for label in called.astype(np.int64).tolist():
             del self._targets[label]
         without = {} if is_binary else _untargeted(seen, output.shape[1])

@@ -6,7 +6,8 @@ import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.batch_variety import variety_of_batches
-from layerscope.diagnose.solved import left_of_chance
+from layerscope.diagnose.losses.loss_kind import OF_BITS
+from layerscope.diagnose.solved import is_learning, left_of_chance
 
 _ENOUGH = 30
 """Targets of a class, with not one sample taken for it: with 95 % certainty fewer than a tenth are
@@ -16,7 +17,8 @@ _BEGUN = 0.9
 """Of what guessing costs: of many classes a network that has learned nothing predicts but a few."""
 
 _RARE = 0.25
-"""Of all targets: of two classes that are as frequent it is not the rarer one that is left out."""
+"""Of all targets: of two classes that are as frequent it is not the rarer one that is left out. Of
+several, times what each would have if all were as frequent."""
 
 _TIMES = 2
 """Of `patience`: before that a network may have begun with other classes."""
@@ -32,9 +34,10 @@ def class_not_predicted(figures: Figures, thresholds: Thresholds, memory: Memory
     """
     known = memory.loss_curve.of(figures).known
     told = (figures["uncalled_targets"] >= _ENOUGH) & (known >= _TIMES * thresholds.patience)
-    is_binary = figures["outputs"] == 1
-    is_rare = figures["uncalled_share"] < _RARE
-    told &= np.where(is_binary, is_rare, left_of_chance(figures, memory) < _BEGUN)
+    is_binary = np.isin(figures["loss_kind"], OF_BITS) | (figures["outputs"] == 1)
+    share, equal = figures["uncalled_share"], np.where(is_binary, 1, 1 / figures["outputs"])
+    begun = ~is_binary & (left_of_chance(figures, memory) < _BEGUN)
+    told &= begun | ((share < _RARE * equal) & (is_binary | is_learning(figures, memory)))
     alone = ~told & (figures["untargeted_classes"] > 0) & (known >= _TIMES * thresholds.patience)
     split_off = alone & (figures["untargeted_end"] == 1)
     split_off &= variety_of_batches(figures, memory) > _MIXED
