@@ -57,7 +57,7 @@ def marks_in_pictures_of_ground(mended, watch):
     y = (torch.rand(256, 20, 20) < 0.003).long() * torch.randint(1, 3, (256, 1, 1))
     x = 0.7 * torch.randn(256, 1, 20, 20) + (y == 1)[:, None] - 1.0 * (y == 2)[:, None]
     model = torch.nn.Sequential(
-        *(torch.nn.Conv2d(1, 8, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(8, 3, 1)),
+        *(torch.nn.Conv2d(1, 8, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(8, 3, 1))
     )
 
     def loss(model, x, y):
