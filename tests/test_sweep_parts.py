@@ -14,7 +14,7 @@ from omegaconf import OmegaConf, open_dict, read_write
 from layerscope.lab.status import REFUSED, RunStatus
 from layerscope.lab.sweep import fingerprint, run_as_job
 from layerscope.lab.sweep.end import end, run_to_its_end
-from layerscope.lab.sweep.job_line import run_name
+from layerscope.lab.sweep.job import run_name
 from layerscope.lab.sweep.sweep import Sweep, hold_folder, refuse_to_mix
 from layerscope.lab.sweep.sweep_settings import OBJECTIVES
 from layerscope.run_lock import NAME as LOCK

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from layerscope.figures.attention_masks import sees_padding_only
+from layerscope.figures.look_figures import sees_padding_only
 
 LENGTHS = np.array([5, 8, 12, 3, 16, 7, 9, 11])
 TOKENS = np.random.default_rng(0).integers(1, 40, (8, 16))

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from layerscope.diagnose.rule_page import page_of
-from layerscope.ward.answer import Answer, answer_of, points, reasons, truth
 from layerscope.ward.patients import all_patients, diseases
+from layerscope.ward.ward_round import Answer, answer_of, points, reasons, truth
 
 LAYERS = ["01_tanh", "02_tanh", "03_logits"]
 

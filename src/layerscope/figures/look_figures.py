@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from torch import nn
 
 from layerscope.diagnose.figure_names import LAYER_COLUMN, STEP_COLUMN
 from layerscope.diagnose.figures import Array
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.losses.loss_kind import Loss
-from layerscope.figures.attention_masks import mask_figures
 from layerscope.figures.contrast import scale_of_cosines
 from layerscope.figures.far_values import EvaluatedInputs, FarValues
 from layerscope.figures.inputs import input_figures
@@ -24,11 +24,13 @@ from layerscope.figures.parameter_figures import ParameterFigures
 from layerscope.figures.repeated_batch import RepeatedBatch, WholeSet
 from layerscope.figures.scaled_batches import ScaledBatches
 from layerscope.figures.token_ids import RoundedIds, commonest_token
-from layerscope.figures.tokens import token_figures
+from layerscope.figures.tokens import Tokens, token_figures
+from layerscope.record.attention.heads import Heads
 from layerscope.record.ends.ends import Ends
 from layerscope.record.look import Look
 from layerscope.record.observation import Observation
 from layerscope.record.parameters.layer_parameter import LayerParameter
+from layerscope.record.place import Seen
 
 
 class LookFigures:
@@ -133,3 +135,52 @@ class LookFigures:
         if ends.softmax_within and figures.get("softmax_over_samples") == 0:
             figures["softmax_over_samples"] = 2.0
         return figures
+
+
+_DIFFERENT = 8
+"""Tokens that are hidden: padding is one token, and text is many."""
+
+
+def mask_figures(attention: Mapping[str, Seen], ends: Ends) -> dict[str, float]:
+    """1 of an attention whose mask hides all but padding, by place; if samples have their own."""
+    figures: dict[str, float] = {}
+    tokens: list[Tokens] | None = None
+    for name, heads in attention.items():
+        if isinstance(heads, Heads) and heads.visible is not None:
+            tokens = [each.numpy() for each in ends.tokens] if tokens is None else tokens
+            visible = heads.visible.get().numpy()
+            figures[name] = float(sees_padding_only(visible, heads.samples, tokens))
+    return figures
+
+
+def sees_padding_only(
+    visible: npt.NDArray[np.bool_], samples: int, tokens: Sequence[Tokens]
+) -> bool:
+    """Whether the keys that may be looked at are all of one token, at the end or the beginning of
+    its sequences and nowhere else, and all others may not.
+
+    Args:
+        visible: [some samples, keys].
+        samples: how many there are in all, of which those are evenly spaced.
+        tokens: what embeddings got, [rows, columns] each, along either axis.
+    """
+    keys = visible.shape[1]
+    each_from = -(-samples // len(visible))  # with heads or beams beside each other, if there are
+    for matrix in (turned for each in tokens for turned in (each, each.T)):
+        rows, columns = matrix.shape
+        if columns != keys or samples % rows:
+            continue
+        of_samples = matrix[np.arange(0, samples, each_from) * rows // samples]
+        if len(of_samples) == len(visible) and _is_padding(visible, of_samples):
+            return True
+    return False
+
+
+def _is_padding(visible: npt.NDArray[np.bool_], tokens: Tokens) -> bool:
+    seen = tokens[visible]
+    if not seen.size or (seen != seen[0]).any() or (tokens[~visible] == seen[0]).any():
+        return False
+    behind = np.sort(visible, axis=1)
+    is_run = (visible == behind).all() or (visible == behind[:, ::-1]).all()
+    several = len(np.unique(visible.sum(1))) > 1
+    return bool(is_run) and several and len(np.unique(tokens[~visible])) >= _DIFFERENT

@@ -1,7 +1,4 @@
-"""What is around a network in training: data, output and loss, optimizers, modes.
-
-Looked at in some steps only.
-"""
+"""What a network trains in, looked at in some steps: data, output, loss, optimizers, modes."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from layerscope.held_folder import held_folder
 from layerscope.lab.signature import as_typed
-from layerscope.lab.sweep.job_line import run_name
+from layerscope.lab.sweep.job import run_name
 from layerscope.lab.typed_overrides import typed_overrides
 from layerscope.process_identity import is_first_process
 from layerscope.session.claimed_folder import local_folder, nearest

@@ -7,8 +7,8 @@ from typing import Any
 from jinja2.utils import htmlsafe_json_dumps
 
 from layerscope.page.template import scripts, styles, template
-from layerscope.ward.answer import NEAR, POINTS, reasons, truth
 from layerscope.ward.patients import CHARTS, Patient, chart_of, diseases
+from layerscope.ward.ward_round import NEAR, POINTS, reasons, truth
 
 
 def page(patients: Sequence[Patient]) -> str:

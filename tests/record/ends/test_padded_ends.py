@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from layerscope.record.ends.padded_ends import PaddedEnds
+from layerscope.record.ends.token_inputs import PaddedEnds
 
 LENGTHS = torch.tensor([1, 2, 2, 3, 5, 8])
 INPUTS = torch.randn(6, 8, 3) * (torch.arange(8) < LENGTHS[:, None])[:, :, None]

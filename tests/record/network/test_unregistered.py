@@ -5,7 +5,7 @@ import gc
 import torch
 from torch import nn
 
-from layerscope.record.network.unregistered import Unregistered
+from layerscope.record.ends.first_step import Unregistered
 
 
 class Net(nn.Module):

@@ -1,14 +1,39 @@
 """What Lightning tells a callback while it trains, handed on to the fit that is watched."""
 
+import functools
 from abc import abstractmethod
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import lightning.pytorch as pl
 from torch import Tensor
 from torch.optim import Optimizer
 
-from layerscope.integrations.lightning.never_stops_training import never_stops_training
 from layerscope.integrations.lightning.watched_fit import WatchedFit
+
+_P = ParamSpec("_P")
+
+
+class _GivesUp(Protocol):
+    def _give_up(self, step: int, error: Exception) -> None: ...
+
+
+_Self = TypeVar("_Self", bound=_GivesUp)
+
+_Hook = Callable[Concatenate[_Self, pl.Trainer, _P], None]
+
+
+def never_stops_training(hook: _Hook[_Self, _P]) -> _Hook[_Self, _P]:
+    """The same hook, but what it raises is told to the callback's `_give_up`, with the step."""
+
+    @functools.wraps(hook)
+    def guarded(self: _Self, trainer: pl.Trainer, /, *args: _P.args, **kw: _P.kwargs) -> None:
+        try:
+            hook(self, trainer, *args, **kw)
+        except Exception as error:
+            self._give_up(trainer.global_step, error)
+
+    return guarded
 
 
 class FitHooks(pl.Callback):

@@ -11,9 +11,8 @@ from lightning.pytorch.strategies import DeepSpeedStrategy, FSDPStrategy, Strate
 from layerscope.diagnose import Finding
 from layerscope.integrations.lightning.checkpointed_state import CheckpointedState
 from layerscope.integrations.lightning.fit_folder import FitFolder
-from layerscope.integrations.lightning.fit_hooks import FitHooks
+from layerscope.integrations.lightning.fit_hooks import FitHooks, never_stops_training
 from layerscope.integrations.lightning.logger_sinks import sinks_of
-from layerscope.integrations.lightning.never_stops_training import never_stops_training
 from layerscope.integrations.lightning.watched_fit import HOOKS_LEFT_OUT, WatchedFit
 from layerscope.record import Layer, choose_layers
 from layerscope.session.announced_steps import AnnouncedSteps

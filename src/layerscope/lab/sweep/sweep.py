@@ -31,7 +31,7 @@ from layerscope.exit_codes import ExitCode
 from layerscope.held_folder import held_folder
 from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import NAME, RunStatus
-from layerscope.lab.sweep.job_line import outcome, run_name
+from layerscope.lab.sweep.job import outcome, run_name
 from layerscope.lab.sweep.sweep_settings import check_sweep
 from layerscope.lab.typed_overrides import typed_overrides
 from layerscope.process_identity import ProcessIdentity

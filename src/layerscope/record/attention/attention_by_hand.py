@@ -177,10 +177,9 @@ T = TypeVar("T")
 def _carry_over(known: MutableMapping[Tensor, T], args: tuple[Any, ...], output: Tensor) -> None:
     """What is known of a tensor holds for what was made of it."""
     if len(known) and output not in known:
-        source = (each for each in args[:3] if isinstance(each, Tensor) and each in known)
-        for each in source:
-            known[output] = known[each]
-            return
+        sources = [each for each in args[:3] if isinstance(each, Tensor) and each in known]
+        if sources:
+            known[output] = known[sources[0]]
 
 
 def _is_activation(tensor: Tensor) -> bool:

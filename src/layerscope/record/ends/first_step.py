@@ -1,22 +1,83 @@
 """What is seen of a network in the first step: in its modules' calls, and in its graph."""
 
 import sys
-from collections.abc import Collection
+import weakref
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from types import FrameType
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from layerscope.record.distributed.shards import class_of, gathers_parameters
 from layerscope.record.graph.axes_of_step import MixedViews, PlacesAxis, SoftmaxWithin
 from layerscope.record.graph.layer_graph import OF_PARAMETER, Wiring, is_of_parameter, wiring
 from layerscope.record.graph.own_backward import OwnBackward
-from layerscope.record.graph_nodes import VIEWS, kind_of, shape_of
+from layerscope.record.graph_nodes import VIEWS, inputs_of, kind_of, shape_of
 from layerscope.record.network.layers import Layer
-from layerscope.record.network.unregistered import Unregistered
 from layerscope.record.outputs import tensors_in
+
+
+class Unregistered:
+    """Parameters that no module has: found once, in the graph of the first step; later counted.
+
+    A module in a Python list or dict is no part of the module that holds the list: `parameters()`
+    does not give its weights, and an optimizer never gets them. Autograd's graph has them all the
+    same.
+    """
+
+    def __init__(self) -> None:
+        self._inputs: list[Any] = []  # kept, so that no later object gets the same id
+        self._found: list[weakref.ref[Tensor]] = []
+        self._is_new = True
+
+    def note_inputs(self, inputs: object) -> None:
+        """What the network is called with: what that is made of is somebody else's."""
+        self._inputs += [
+            tensor.grad_fn or tensor for _, tensor in tensors_in(inputs) if tensor.requires_grad
+        ]
+
+    def find(self, network: nn.Module, returned: Iterable[Any], see: Callable[[Any], None]) -> None:
+        """Walk the graph from the outputs to the inputs; once, some microseconds a node.
+
+        Args:
+            network: whose parameters are known.
+            returned: the nodes of its outputs.
+            see: is called with each node.
+        """
+        stop = {id(each) for each in self._inputs}
+        own = {id(parameter) for parameter in network.parameters()}
+        seen, waiting, kept = set(), list(returned), []
+        while waiting:
+            node = waiting.pop()
+            variable = getattr(node, "variable", None)  # of a leaf
+            if id(node) in seen or id(node) in stop or id(variable) in stop:
+                continue
+            seen.add(id(node))
+            kept.append(node)
+            see(node)
+            if isinstance(variable, nn.Parameter) and id(variable) not in own:
+                self._found.append(weakref.ref(variable))
+            waiting += inputs_of(node)
+        self._inputs.clear()
+
+    def count(self, owned: Callable[[], Collection[int]]) -> tuple[int, int]:
+        """How many there are still that no optimizer has; and how many are gone, since each
+        forward pass makes them anew. The first call gives zeros: the graph that keeps these alive
+        is still there.
+
+        Args:
+            owned: ids of the parameters that optimizers have; asked only where it matters.
+        """
+        is_new, self._is_new = self._is_new, False
+        if is_new or not self._found:
+            return 0, 0
+        there = [parameter() for parameter in self._found]
+        known = owned()
+        left = [each for each in there if each is not None and id(each) not in known]
+        return len(left), sum(each is None for each in there)
+
 
 _IN_ORDER = (
     *("Convolution", "MkldnnConvolution", "MkldnnRnnLayer", "CudnnRnn"),

@@ -17,8 +17,7 @@ from layerscope.record.ends.ends import Ends
 from layerscope.record.ends.first_step import FirstStep
 from layerscope.record.ends.network_data import NetworkData
 from layerscope.record.ends.output_end import OutputEnd
-from layerscope.record.ends.padded_ends import PaddedEnds
-from layerscope.record.ends.token_inputs import TokenInputs
+from layerscope.record.ends.token_inputs import PaddedEnds, TokenInputs
 from layerscope.record.hook_state import HookState
 from layerscope.record.hooks.handles import remove_all
 from layerscope.record.hooks.quiet_hook import QuietHook
