@@ -22,7 +22,7 @@ def is_of_entropy_alone(logits: Matrix, gradient: Matrix) -> float:
     logs = np.log(chances)
     entropy = -(chances * logs).sum(1, keepdims=True)
     slopes = chances * (logs + entropy)
-    if logits.shape[1] < 2 or np.abs(slopes).max() < _UNEVEN or not gradient.any():
+    if np.abs(slopes).max() < _UNEVEN or not gradient.any():
         return np.nan
     factor = (slopes * gradient).sum() / np.square(slopes).sum()
     left = np.linalg.norm(gradient - factor * slopes)
