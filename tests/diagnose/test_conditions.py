@@ -485,4 +485,6 @@ def test_a_policy_without_rewards_is_told_after_twenty_looks_in_a_row(looks, bre
             judge.look(Figures(figures.layers, figures.steps[rows], *arrays))
         found = [f for f in judge.findings if f.rule == "penalty_without_gradient"]
         assert bool(found) == told
-        assert all("the policy gets the gradient of its entropy alone" in f.message for f in found)
+        assert all(
+            "the policy gets the gradient of its entropy alone" in f.explanation for f in found
+        )
