@@ -10,6 +10,7 @@ from layerscope.diagnose.figures import Array
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.record.look import Look
 from layerscope.record.parameters.layer_parameter import LayerParameter
+from layerscope.record.parameters.new_head import is_new_head
 from layerscope.record.parameters.untrained import (
     blank_rows,
     drawn_recurrences,
@@ -35,13 +36,16 @@ class ParameterFigures:
     ) -> None:
         """From now on these layers have these parameters, of which all are not measured."""
         at = {facts.name: place for place, facts in enumerate(layers)}
-        every = (parameter for own in all_of_them.values() for _, parameter in own)
+        every = [pair for own in all_of_them.values() for pair in own]
         widths = {facts.name: facts.width for facts in layers if facts.width}
-        drawn = dict.fromkeys(untrained(parameters, every, widths), 1.0)
+        drawn = dict.fromkeys(untrained(parameters, (each for _, each in every), widths), 1.0)
         drawn |= dict.fromkeys(drawn_recurrences(parameters), 3.0)
         for facts in layers:
-            if facts.last and is_fresh_head(all_of_them.get(facts.name, ()), parameters):
+            own = all_of_them.get(facts.name, ())
+            if facts.last and is_fresh_head(own, parameters):
                 drawn[facts.name] = 2.0
+            elif facts.last and is_new_head(own, every):
+                drawn[facts.name] = 4.0
         self._untrained = {at[name]: how for name, how in drawn.items()}
         named = [(at[each.channel.layer], each.parameter) for each in parameters]
         of_tokens = [pair for pair in named if layers[pair[0]].module.startswith("Embedding")]

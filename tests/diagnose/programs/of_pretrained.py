@@ -4,7 +4,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, fit, of_output, phrases, program
+from tests.diagnose.programs.program import (
+    batches,
+    blobs,
+    fit,
+    of_output,
+    phrases,
+    pictures,
+    program,
+)
 
 
 def train(model, optimizer, data, loss_of):
@@ -72,3 +80,52 @@ def a_deep_network_goes_on_with_classes_that_are_new(mended, watch):
     model[-1] = nn.Linear(32, 12)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3 if mended else 0.05)
     fit(watch, model, optimizer, batches(x, y, steps=150), cross_entropy)
+
+
+def groups(body, head, mended, rate):
+    """Both at a rate that does the body no harm; or the new head at a hundred times that."""
+    return torch.optim.AdamW(
+        [
+            {"params": list(body), "lr": rate},
+            {"params": list(head), "lr": 100 * rate if mended else rate},
+        ]
+    )
+
+
+@program("loss_not_falling", follows=("update_too_small",))
+def a_new_head_learns_at_the_rate_of_a_reader(mended, watch):
+    x, _ = phrases(classes=3)
+    y = (x < 20).sum(1) > (x >= 40).sum(1)
+    model = reader_of_words(x)
+    model.head = nn.Linear(32, 4)
+    nn.init.normal_(model.head.weight, std=0.02)
+    body = [each for name, each in model.named_parameters() if not name.startswith("head")]
+    optimizer = groups(body, model.head.parameters(), mended, 2e-5)
+    fit(watch, model, optimizer, batches(x, y.long(), steps=200), cross_entropy)
+
+
+class Sharpened(nn.Module):
+    """Convolutions with batch norms, and a linear layer of the classes."""
+
+    def __init__(self, classes):
+        super().__init__()
+        self.body = nn.Sequential(
+            *(nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2)),
+            nn.Flatten(),
+        )
+        self.fc = nn.Linear(128, classes)
+
+    def forward(self, x):
+        return self.fc(self.body(x))
+
+
+@program("loss_not_falling", follows=("update_too_small",))
+def a_new_head_learns_at_the_rate_of_its_convolutions(mended, watch):
+    x, y = pictures()
+    model = Sharpened(4)
+    train(model, torch.optim.Adam(model.parameters(), lr=1e-3), batches(x, y), cross_entropy)
+    model.fc = nn.Linear(128, 6)
+    quarters = (y + 1) % 4 + 2 * (x.mean((1, 2, 3)) > 0.33).long()
+    optimizer = groups(model.body.parameters(), model.fc.parameters(), mended, 1e-5)
+    fit(watch, model, optimizer, batches(x, quarters, steps=200), cross_entropy)

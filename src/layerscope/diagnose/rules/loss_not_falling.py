@@ -1,12 +1,12 @@
 """A loss that does not fall, though the network has had time."""
 
-import math
 from functools import lru_cache
 
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.figures import Flags, Series
+from layerscope.diagnose.larger_rate import LargerRate, larger_rate
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.loss_curve import HALF, WINDOW
 from layerscope.diagnose.loss_terms import is_of_rewards, may_be_of_terms
@@ -41,23 +41,15 @@ _SHORT_WAY, _NOTHING, _OF_ONE = 8, 9, 10
 
 
 @lru_cache(maxsize=4)
-def _advice(t: Thresholds, first: str, default: float, times: float) -> tuple[Advice, ...]:
+def _advice(t: Thresholds, first: str, rate: LargerRate) -> tuple[Advice, ...]:
     """The words.
 
     Args:
         first: what to try before labels are doubted.
-        default: the learning rate that this optimizer has if none is asked for.
-        times: that / the run's own; NaN where it is not known.
+        rate: what to ask for where steps are too small.
     """
-    fallen, larger = 1 - t.loss_stuck, "optimizer.lr=... ten times what it is"
-    much_larger = "optimizer.lr=... a hundred times what it is"
-    if times >= _TENFOLD:
-        larger = (
-            f"optimizer.lr=... {times:.0f} times larger: {default:g} is what this optimizer "
-            "has if none is asked for"
-        )
-        if times >= 10 * _TENFOLD:
-            much_larger = larger
+    fallen = 1 - t.loss_stuck
+    ends = "; and see that a warm-up, if any, ends"
     return (
         Advice(
             "the loss is still {value:.1%} of what it was at the start (limit "
@@ -69,27 +61,28 @@ def _advice(t: Thresholds, first: str, default: float, times: float) -> tuple[Ad
         Advice(
             "the loss is still {value:.1%} of what it was at the start (limit "
             "{threshold:.0%}), and a step changes the weights by less than 10^"
-            f"{t.update_slow:g} of their size, where 10^-3 is usual",
-            f"{larger}; and see that a warm-up, if any, ends",
+            f"{t.update_slow:g} of their size, where 10^-3 is usual" + rate.because,
+            rate.larger + ends,
         ),
         Advice(
             "the loss falls steadily and too slowly: it is {value:.1%} of what "
             f"it was, and a step changes the weights by less than 10^{t.update_slow:g} of their "
-            f"size, where 10^-3 is usual (a fall of {fallen:.0%} alone would be no trouble)",
-            f"{larger}; and see that a warm-up, if any, ends",
+            f"size, where 10^-3 is usual (a fall of {fallen:.0%} alone would be no trouble)"
+            + rate.because,
+            rate.larger + ends,
             (np.nan, t.loss_slow, np.nan),
         ),
         Advice(
             "the loss is still {value:.1%} of what it was at the start: it is an error between "
             "labels and a sigmoid or softmax, which passes hardly any gradient on where it is flat",
             "cross_entropy, or binary_cross_entropy_with_logits, on outputs without that function; "
-            f"else {larger}",
+            f"else {rate.larger}",
         ),
         Advice(
             "the loss is still {value:.1%} of what it was at the start (limit "
             f"{{threshold:.0%}}), and a step changes the weights by less than "
-            f"10^{t.update_slow + _TINY:g} of their size, where 10^-3 is usual",
-            f"{much_larger}; and see that a warm-up, if any, ends",
+            f"10^{t.update_slow + _TINY:g} of their size, where 10^-3 is usual" + rate.because,
+            rate.much_larger + ends,
         ),
         Advice(
             "the loss is still {value:.1%} of what it was at the start (limit {threshold:.0%}), "
@@ -112,8 +105,9 @@ def _advice(t: Thresholds, first: str, default: float, times: float) -> tuple[Ad
         ),
         Advice(
             "the loss falls steadily and too slowly: it is {value:.1%} of what it was, and steps "
-            f"have changed the weights by less than {_USUAL:g} of their size each, on average",
-            f"{larger}; and see that a warm-up, if any, ends",
+            f"have changed the weights by less than {_USUAL:g} of their size each, on average"
+            + rate.because,
+            rate.larger + ends,
             (np.nan, HALF, np.nan),
         ),
         Advice(
@@ -154,7 +148,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     is_known = memory.known("kind", np.where(told, 1.0, np.nan))
     entropy = memory.known("entropy", figures["label_entropy"]) * times_its_mean(figures, memory)
     unseen = moves_unseen(figures, updates, memory)
-    rates = _rates(figures, memory)
+    rate = larger_rate(figures, memory)
     way, going = way_so_far(figures, memory), falls_on(curve, t.patience, memory)
     left = left_of_chance(figures, memory)
     low = is_solved(figures, memory) | targets_have_grown(figures, memory)
@@ -209,7 +203,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
         "loss",
         ratio,
         np.where(ill, 2, 0),
-        *_advice(t, rather(memory.roles), *rates),
+        *_advice(t, rather(memory.roles), rate),
         limits=(np.nan, t.loss_stuck, np.nan),
         source="Zhang et al. 2021 (AutoTrainer), slow convergence; here against the run's noise",
         lasting=WINDOW,
@@ -226,18 +220,6 @@ def _is_nothing(figures: Figures, loss: Series, memory: Memory) -> Flags:
     any_gradient = memory.ever("any_gradient", (np.abs(gradients) > 0).any(axis=1))
     nothing: Flags = measured & ~any_loss & ~any_gradient
     return nothing
-
-
-def _rates(figures: Figures, memory: Memory) -> tuple[float, float]:
-    """The rate that the optimizer has by itself, and how many times the run's largest so far that
-    is: Adadelta's is 1, and Adam's 0.001 (Zeiler 2012; Kingma and Ba 2015).
-    """
-    default = float(memory.known("default", figures["rate_default"])[-1])
-    rate = float(memory.highest("rate", figures["learning_rate"])[-1])
-    return default, default / rate if rate > 0 else math.nan
-
-
-_TENFOLD = 10 * (1 - 1e-6)
 
 
 def _of_shares(figures: Figures, memory: Memory) -> Flags:

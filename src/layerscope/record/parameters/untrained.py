@@ -67,7 +67,7 @@ def drawn_recurrences(parameters: Sequence[LayerParameter]) -> list[str]:
         each.channel.layer
         for each in of_states
         if each.parameter.requires_grad and _tells(each.parameter)
-        if any(_shape(_sample(each.parameter)))
+        if any(shape_of_sample(_sample(each.parameter)))
     ]
 
 
@@ -95,7 +95,7 @@ def is_fresh_head(
     if not _tells(weight) or _evidence(weight, None) < _ENOUGH:
         return False
     known = (e.parameter for e in others if not e.parameter.requires_grad and _tells(e.parameter))
-    return any(each is not weight and not any(_shape(_sample(each))) for each in known)
+    return any(each is not weight and not any(shape_of_sample(_sample(each))) for each in known)
 
 
 def blank_rows(weight: nn.Parameter) -> float:
@@ -140,7 +140,7 @@ def _evidence(weight: Tensor, width: tuple[int, int] | None) -> int:
     fan_out = outputs * weight[0, 0].numel()
     sample = _sample(weight)
     count, largest, variance = len(sample), float(sample.abs().max()), float(sample.square().mean())
-    even, normal = _shape(sample)
+    even, normal = shape_of_sample(sample)
     # Of recurrent layers the bound is that of their states: rows are theirs, or of 3 or 4 gates.
     bounds = [1 / math.sqrt(fan) for fan in (fan_in, rows, rows / 3, rows / 4)]
     bounds.append(math.sqrt(6 / (fan_in + fan_out)))
@@ -165,7 +165,7 @@ def _sample(weight: Tensor) -> Tensor:
     return flat[:: -(-len(flat) // _MOST)].double().cpu()  # device to host, where there is one
 
 
-def _shape(sample: Tensor) -> tuple[bool, bool]:
+def shape_of_sample(sample: Tensor) -> tuple[bool, bool]:
     """Whether the fourth moment is that of even values, and whether that of normal ones."""
     square = sample.square()
     variance = float(square.mean())
