@@ -136,3 +136,18 @@ def test_an_embedding_that_gets_one_number_alone_is_named():
 )
 def test_an_embedding_of_several_numbers_or_beside_other_data_is_not_named(changed):
     assert looked_up(**changed) is None
+
+
+@pytest.mark.parametrize(
+    ("new", "share", "told"), [(4, np.nan, True), (3, np.nan, False), (4, 0.04, False)]
+)
+def test_a_larger_rate_is_asked_for_a_new_head_alone_unless_it_has_its_own(new, share, told):
+    figures = healthy(network(), 200)
+    figures["loss"][:] = 1.39 - 1e-4 * figures.steps
+    figures["update_to_weight"][:] = 1e-4
+    figures["learning_rate"][:], figures["rate_default"][::10] = 4e-5, 1e-3
+    figures["untrained"][:100, -1], figures["rate_share"][::10, 0] = new, share
+    found = rules_and_words(figures)["loss_not_falling"]
+    assert ("larger optimizer.lr for 05_linear alone" in found.remedy) == told
+    assert ("05_linear, the last layer, looks as just drawn" in found.explanation) == told
+    assert "25 times larger: 0.001" in found.remedy
