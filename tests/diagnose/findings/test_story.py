@@ -115,7 +115,9 @@ def test_a_rate_of_nothing_from_the_start_on_stands_before_what_is_frozen():
         assert [rule for rule, *_ in whole][:2] == (order or ["frozen_untrained", flat.rule])
 
 
-@pytest.mark.parametrize(("cause", "is_said"), [("target_scale", True), ("update_too_large", False)])
+@pytest.mark.parametrize(
+    ("cause", "is_said"), [("target_scale", True), ("update_too_large", False)]
+)
 def test_a_cause_of_the_start_says_that_the_loss_may_diverge_by_it(cause, is_said):
     whole = story([found(cause), found("loss_diverged", "critical", step=1)])
     assert [each.explanation for each in whole] == [WHY_IT_DIVERGES * is_said, ""]
