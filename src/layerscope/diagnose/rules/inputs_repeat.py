@@ -9,12 +9,10 @@ from layerscope.diagnose.solved import has_learned
 
 _BLANK = 0.5
 _ONE_TOKEN = 0.9
+_OF_LOOKS = ("input_blank", "token_share", "batch_of", "same_noise")
 
 
-@rule_of_run(
-    "inputs_repeat",
-    looks_at=("input_blank", "token_share", "batch_of", "same_noise", "unit_spread"),
-)
+@rule_of_run("inputs_repeat", looks_at=(*_OF_LOOKS, "unit_spread"))
 def inputs_repeat(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Share of the samples that are one number throughout, or of the tokens that are one token and
     no padding; 1 where an embedding gets one number, and nothing else tells samples apart. Or at
@@ -24,6 +22,8 @@ def inputs_repeat(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     """
     blank, token = figures["input_blank"], figures["token_share"]
     of_one, embedding = _of_one_number(figures, thresholds, memory)
+    if not of_one.any() and all(np.isnan(figures[name]).all() for name in _OF_LOOKS):
+        return Symptoms.of_run("inputs", blank)  # the usual
     noise, batch_of = figures["same_noise"], figures["batch_of"]
     is_early = memory.loss_curve.of(figures).known < thresholds.patience
     hardly = np.where(is_early | has_learned(figures, memory), 1, 2)

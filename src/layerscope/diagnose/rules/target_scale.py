@@ -19,14 +19,13 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     """Root mean square of the targets of a squared or absolute error; of another output than the
     first where a squared error of it is all of the loss but for rounding.
     """
-    t = thresholds
-    values = figures["target_rms"].astype(np.float64)
+    t, lost = thresholds, np.isinf(figures["loss"])
+    values, sizes = figures["target_rms"].astype(np.float64), figures["target_rms_beside"]
+    if not lost.any() and np.isnan(values).all() and np.isnan(sizes).all():
+        return Symptoms.of_run("output", values)  # the usual
     values[~np.isin(figures["loss_kind"], ERRORS)] = np.nan
     # A loss that is lost in the first steps shows no targets any more: they are as they were.
-    known, lost = memory.known("targets", values), np.isinf(figures["loss"])
-    values = np.where(lost & np.isnan(values), known, values)
-    if np.isnan(values).all() and np.isnan(figures["target_rms_beside"]).all():
-        return Symptoms.of_run("output", values)
+    values = np.where(lost & np.isnan(values), memory.known("targets", values), values)
     huge, large = values > t.target_huge, values > t.target_large
     # By then it should be better than one that says the targets' mean, whatever it is given.
     curve = memory.loss_curve.of(figures)
@@ -40,7 +39,6 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     # A class is not close to the one that has the next number.
     unlearned = whole & of_squares & (left_of_chance(figures, memory) > _LEFT)
     unlearned &= ~(large | (small & held_up)) & (curve.known >= 2 * t.patience)
-    sizes = figures["target_rms_beside"]
     beside = (sizes > t.target_large) & ~(huge | ((large | small) & held_up))
     by_size = np.where(huge | (large & held_up), 2, np.where(large, 1, 0))
     return Symptoms.of_cases(
