@@ -9,6 +9,7 @@ from tests.diagnose.programs import (  # noqa: F401  enter them
     asked_of_training,
     practice,
     practice_later,
+    practice_of_fields,
     practice_of_losses,
     practice_of_targets,
     reported_data,

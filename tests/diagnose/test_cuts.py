@@ -116,6 +116,7 @@ def erratic(seed, steps):
         figures["update_to_weight"][:] = rng.choice([1e-3, 1e-2])
         figures["label_entropy"][:] = 1.0
         figures["target_rms"][:] = figures["target_rms"][0]  # or its targets have grown
+        figures["loss_beside"][:] = np.nan  # or a penalty has grown
         figures["loss"][:3] += rng.choice([0.0, 0.2])
         if seed % 12 == 0:  # it has learned how often each class comes
             figures["loss"][:] = 1 + rng.normal(0, 1e-3, steps)

@@ -223,6 +223,17 @@ def test_an_activation_function_without_spread_is_idle(std, severity):
     assert found(figures) == expected
 
 
+@pytest.mark.parametrize("zero", [True, False])
+def test_a_function_right_behind_weights_of_zero_is_not_idle(zero):
+    """A coupling that begins as the identity: how far it goes from there is learned."""
+    layers = network()
+    figures = healthy(layers)
+    (before,) = (i for i, each in enumerate(layers) if each.order == layers[2].order - 1)
+    figures["weight_rms"][0, before] = 0.0 if zero else 0.1
+    figures["activation_std"][:, 2] = 1e-3
+    assert ("idle" in found(figures)) == (not zero)
+
+
 def test_a_normalisation_further_on_restores_any_scale():
     layers = (*network("gelu")[:4], layer(4, None, normalizes=True), layer(5, None))
     figures = healthy(layers)
@@ -673,6 +684,16 @@ def test_weights_that_start_next_to_zero_are_large_by_their_first_steps(size, to
     figures["weight_rms"][0, 1] = size / 10
     figures["update_to_weight"][:, 1] = [math.nan, *(1 / n**0.5 for n in range(1, 60))]
     assert ("update_too_large" in found(figures)) == told
+
+
+@pytest.mark.parametrize("width", [None, (100, 100)])
+def test_a_number_that_started_at_zero_may_come_back_to_it(width):
+    """As the strength of a noise: a matrix has a usual size, and grows to it."""
+    layers = [replace(each, width=width) for each in network()]
+    figures = healthy(layers)
+    figures["weight_rms"][0, 1] = 0
+    figures["update_to_weight"][:, 1] = [math.nan, *[0.05] * 9, *[0.3] * 50]
+    assert ("update_too_large" in found(figures)) == (width is not None)
 
 
 def test_updates_are_too_small_only_if_they_never_were_larger():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures, Flags
+from layerscope.diagnose.figures import Figures, Flags, Series
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.shared import once_a_block
@@ -34,6 +34,20 @@ def is_of_rewards(figures: Figures, memory: Memory) -> Flags:
     of the rewards (Sutton and Barto 2018, section 13.3), whose own value tells nothing.
     """
     return memory.known("of_rewards", figures["of_rewards"]) == 1
+
+
+@once_a_block
+def without_what_grew_beside(figures: Figures, memory: Memory) -> Series:
+    """The share of a cross-entropy that the outputs make / that share at first, and 1 at most,
+    [steps]: a penalty beside it that grows, as a divergence that is warmed up (Bowman et al. 2016,
+    section 3.1), hides how far the rest has fallen.
+    """
+    beside = figures["loss_beside"].astype(np.float64)
+    at_first, looked = memory.of_run("beside_at_first"), np.flatnonzero(np.isfinite(beside))
+    if np.isnan(at_first[0]) and looked.size:
+        at_first[0] = beside[looked[0]]
+    left = (1 - memory.known("beside", beside)) / (1 - at_first[0])
+    return np.where(left < 1, left, 1.0)
 
 
 def note_if_baseline(

@@ -291,6 +291,21 @@ def test_a_loss_at_chance_is_no_binary_cross_entropy_for_its_value(shape):
     assert seen(weighted, shape, scale=0.03).kind is Loss.UNKNOWN
 
 
+@pytest.mark.parametrize("scale", [0.15, 0.3])
+def test_a_ranking_by_pairs_is_no_binary_cross_entropy_for_its_value(scale):
+    """Burges et al. 2005, RankNet: its value is what the slopes of targets beyond 0 and 1 would
+    make of it where outputs are as far from 0 as they spread."""
+    above = (VALUES > VALUES.T).float()
+
+    def ranked(z):
+        return (above * F.softplus(z.T - z)).sum() / above.sum()
+
+    def moved(z):
+        return z - z.mean() + z.std()
+
+    assert seen(ranked, (N, 1), scale=scale, activate=moved).kind is Loss.UNKNOWN
+
+
 def test_an_error_that_divides_by_targets_of_nothing_is_no_binary_cross_entropy():
     """The mean absolute percentage error of labels of 0 and 1, as Keras has it."""
 

@@ -89,6 +89,18 @@ def test_a_weight_that_is_held_or_of_no_term_is_not(loss_of):
     assert told(loss_of).free == ()
 
 
+def test_the_bias_of_a_head_far_behind_a_likelihood_is_no_weight_of_its_terms():
+    """What makes such a factor is more than is walked through: of counts, as DeepAR has them."""
+    heads, outputs = [nn.Linear(3, 1) for _ in range(2)], MarkedOutputs()
+    z = (1 * SCORES).reshape(6, 2, 3).transpose(0, 1)
+    mean, excess = (F.softplus(head(z))[..., 0] * torch.ones(2, 1) + 1e-4 for head in heads)
+    for each in (mean, excess):
+        outputs.note(each)
+    r = 1 / excess
+    likelihood = torch.lgamma(r) + r * (r / (r + mean)).log()
+    assert sum_of((-likelihood.mean()).grad_fn, outputs).free == ()
+
+
 def test_a_weight_has_moved_once_all_of_it_has_fallen_or_gone_against_its_gradient():
     for plain, grad, after, so in (
         (True, None, [0.9, 0.8], True),

@@ -16,6 +16,9 @@ _LARGEST = 2.0**22
 _TELLING = 0.3
 """A logit, whose square shows in a loss's value."""
 
+_ROUNDED = 1e-5
+"""Of what is added up: what float32 leaves of a sum that is 0."""
+
 
 def binary_logits(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
     """One that takes logits."""
@@ -155,6 +158,10 @@ def binary_of_values(output: Matrix, gradient: Matrix, rows: int, loss: float) -
 
 
 def _adds_up_to_nothing(gradient: Matrix) -> bool:
-    """Whether the slopes of each sample do, as behind a softmax."""
-    rests = np.abs(gradient.sum(1))
-    return gradient.shape[1] > 1 and bool((rests <= CLOSE * np.abs(gradient).sum(1)).all())
+    """Whether the slopes of each sample do, as behind a softmax, or those of all together, as where
+    only differences of outputs count (Burges et al. 2005, RankNet): those of a binary cross-entropy
+    would if the targets had, in each batch anew, just the mean of the shares.
+    """
+    rests, sizes = np.abs(gradient.sum(1)), np.abs(gradient).sum(1)
+    of_each = gradient.shape[1] > 1 and bool((rests <= CLOSE * sizes).all())
+    return of_each or bool(abs(gradient.sum()) <= _ROUNDED * sizes.sum())

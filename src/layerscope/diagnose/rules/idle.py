@@ -3,6 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
+from layerscope.diagnose.figures import Flags
 from layerscope.diagnose.rules.biased import FEW_UNITS
 from layerscope.diagnose.symptoms import graded
 
@@ -22,6 +23,7 @@ def idle(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     limits = (np.nan, thresholds.idle_std, 0.0)
     values = figures["activation_std"] * roles.only("spreads")
     values[figures["activation_nonfinite"] > 0] = np.nan  # of those that are left it says nothing
+    values[:, _behind_zeros(figures, memory)] = np.nan
     severity = graded(values, (np.nan, thresholds.idle_std, np.nan), falling=True)
     if severity is not None:
         severity[figures["units"] < FEW_UNITS] = 0
@@ -40,3 +42,14 @@ def idle(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
         lasting=thresholds.lasting,
         falling=True,
     )
+
+
+def _behind_zeros(figures: Figures, memory: Memory) -> Flags:
+    """Whether the layer right before each has begun with weights of 0, [layers]."""
+    behind = memory.of_layers("behind_zeros")[0]
+    if figures.steps[0] == 0:
+        layers = memory.roles.layers
+        zero = {layers[i].order for i in np.flatnonzero(figures["weight_rms"][0] == 0)} - {-1}
+        behind[:] = [each.order - 1 in zero for each in layers]
+    is_behind: Flags = behind == 1
+    return is_behind

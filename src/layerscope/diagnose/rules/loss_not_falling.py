@@ -9,7 +9,7 @@ from layerscope.diagnose.figures import Flags, Series
 from layerscope.diagnose.larger_rate import LargerRate, larger_rate
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.loss_curve import HALF, WINDOW
-from layerscope.diagnose.loss_terms import is_of_rewards, may_be_of_terms
+from layerscope.diagnose.loss_terms import is_of_rewards, may_be_of_terms, without_what_grew_beside
 from layerscope.diagnose.losses.loss_kind import ERRORS
 from layerscope.diagnose.pace import (
     falls_on,
@@ -140,7 +140,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)
-    ratio = curve.level / curve.start
+    ratio = curve.level / curve.start * without_what_grew_beside(figures, memory)
     updates = median_update(figures, memory)
     ending = is_ending(figures, memory)
     # An error or a likelihood: its noise is that of the batches.

@@ -6,7 +6,7 @@ import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.larger_targets import growth_of_an_error
-from layerscope.diagnose.loss_terms import may_be_of_terms
+from layerscope.diagnose.loss_terms import may_be_of_terms, without_what_grew_beside
 from layerscope.diagnose.pace import median_update
 from layerscope.diagnose.patience import IF_OWN_TARGETS, may_have_own_targets
 from layerscope.diagnose.solved import guessing_among_candidates
@@ -43,7 +43,8 @@ def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)
-    values = np.where(curve.start > 0, curve.level / curve.start, np.nan)
+    level = curve.level * without_what_grew_beside(figures, memory)
+    values = np.where(curve.start > 0, level / curve.start, np.nan)
     updates = median_update(figures, memory)
     before = memory.of_run("level", 1)
     levels = np.append(before, curve.level)
@@ -51,7 +52,7 @@ def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     rising = levels[1:] > levels[:-1]
     of_terms = may_be_of_terms(figures, memory)
     limit = np.where(of_terms, _TERMS, t.loss_rising) * growth_of_an_error(figures, memory)
-    above = (values > limit) & (curve.level - curve.start > _SURE * curve.noise)
+    above = (values > limit) & (level - curve.start > _SURE * curve.noise)
     above &= ~(curve.level < guessing_among_candidates(figures, memory))
     never_below = curve.lowest >= curve.start - curve.noise
     ill = above & never_below & rising & curve.judged & ~(updates > _SMALL)

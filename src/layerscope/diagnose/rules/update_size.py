@@ -85,7 +85,8 @@ def update_too_large(figures: Figures, thresholds: Thresholds, memory: Memory) -
                 no_size[layer] = 1
             if not large[row, layer]:
                 if value <= t.update_large:
-                    streak[layer] = no_size[layer] = 0
+                    streak[layer] = 0
+                    no_size[layer] *= np.isnan(memory.roles.fan_in[layer])
                 continue
             if no_size[layer] > 0 and value <= 0:
                 streak[layer] = 0

@@ -160,8 +160,12 @@ def _factor_and_rest(product: Any, outputs: MarkedOutputs) -> tuple[Any, Any] | 
 
 
 def _leaf_of(factor: Any) -> Any:
-    """The one small leaf that a factor is made of, element by element; None of any other."""
+    """The one small leaf that a factor is made of, element by element; None of any other, and of
+    one that is made of more than was walked through: what lies further back is not known.
+    """
     nodes = behind(factor, (), most=_NEAR)
+    if len(nodes) >= _NEAR:
+        return None
     leaves = [node for node in nodes if kind_of(node) == "AccumulateGrad"]
     if len(leaves) != 1 or not all(kind_of(node) in _EACH for node in nodes):
         return None
