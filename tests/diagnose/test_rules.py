@@ -2447,16 +2447,29 @@ def test_large_targets_of_another_output_are_told(size, severity):
 
 
 @pytest.mark.parametrize(
-    ("cuts", "last", "severity"),
-    [(2, 0.5, "warning"), (-2, 0.5, "note"), (0, 0.5, None), (2, 2.3, None)],
+    ("cuts", "best", "last", "severity"),
+    [
+        (2, 1.4, 0.5, "warning"),
+        (2, 0.4, 0.5, "note"),  # it may be an accuracy
+        (0, 1.4, 0.5, None),
+        (2, 1.4, 2.3, None),
+        (-2, 0.4, 1.4, "warning"),
+        (-2, 1.4, 1.4, None),  # a held-out loss that rises from the start
+        (-2, 0.9, 1.4, None),
+    ],
 )
-def test_cuts_for_want_of_something_larger_are_told_where_the_loss_falls(cuts, last, severity):
+def test_cuts_for_want_of_a_better_value_are_told_where_the_loss_falls(cuts, best, last, severity):
     figures = healthy(network(), 240)
     figures["loss"][:] = np.linspace(2.3, last, 240)
-    figures["cuts_in_vain"][100::10] = cuts
+    figures["cuts_in_vain"][100::10], figures["vain_best"][100::10] = cuts, best
+    figures["loss_kind"][::10], figures["loss_reduction"][::10] = Loss.CROSS_ENTROPY, 1
+    figures["outputs"][::10] = 10
     found = rules_and_words(figures).get("learning_rate_gone")
+    mode = "max" if cuts > 0 else "min"
     assert (found and found.severity) == severity
-    assert severity is None or "mode='max') has cut the learning rate 2 times" in found.explanation
+    assert severity is None or f"mode='{mode}') has cut the learning rate 2 times" in (
+        found.explanation
+    )
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,9 @@ STEP_FIGURES: Mapping[str, str] = {
     "learning_rate": "of the optimizer's first parameter group",
     "rate_asked": "of that group, the rate that a schedule was made with",
     "rate_default": "the rate that torch's optimizer of its class has if none is asked for",
-    "cuts_in_vain": "cuts of a plateau's scheduler of mode max that no value was better for; or 0",
+    "cuts_in_vain": "cuts of a plateau's scheduler since its best value, one of the first; minus"
+    " that of mode min; else 0",
+    "vain_best": "that value",
     "planned_steps": "how many steps the training will have, where the trainer says so",
     "clip_factor": "norm of the gradients after clipping / before; 1 if nothing was clipped",
     "skipped": "1 if a gradient scaler left the step out, else 0",

@@ -224,7 +224,7 @@ class Surroundings:
             "weights_drawn": float(self.weights.drawn),
             "weights_returned": float(self.weights.returned),
             "weights_undone": float(self.weights.undone),
-            "cuts_in_vain": self._plateau.see(optimizers),
+            **self._plateau.see(optimizers),
         }
         if self.planned_steps < math.inf:
             figures["planned_steps"] = float(self.planned_steps)

@@ -3,10 +3,20 @@
 from statistics import fmean
 
 import torch
+from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from tests.diagnose.programs.of_data import cross_entropy, perceptron
-from tests.diagnose.programs.program import batches, blobs, fit, of_output, program, surface
+from tests.diagnose.programs.program import (
+    batches,
+    blobs,
+    fit,
+    of_output,
+    phrases,
+    practice,
+    program,
+    surface,
+)
 
 
 @program("loss_not_falling", follows=("update_too_small",))
@@ -66,6 +76,50 @@ def a_plateau_of_the_loss_on_held_out_data(mended, watch):
     about = {"factor": 0.3, "patience": 1, "mode": "min" if mended else "max"}
     of_error = of_output(F.mse_loss)
     fit_by_plateaus(watch, model, optimizer, epochs, of_error, judge, **about)
+
+
+@program("learning_rate_gone", follows=("update_too_small", "loss_not_falling"))
+def a_plateau_of_an_accuracy_as_if_it_were_an_error(mended, watch):
+    x, y = blobs(classes=8, features=16, apart=0.7)
+    held_x, held_y = x[768:], y[768:]
+    optimizer = torch.optim.SGD((model := perceptron(16, 8)).parameters(), lr=4e-3, momentum=0.9)
+    epochs = [list(batches(x[:768], y[:768], steps=20)) for _ in range(14)]
+
+    def judge(_):
+        with torch.no_grad():
+            return (model(held_x).argmax(1) == held_y).float().mean()
+
+    about = {"factor": 0.1, "patience": 2, "mode": "max" if mended else "min"}
+    fit_by_plateaus(watch, model, optimizer, epochs, cross_entropy, judge, **about)
+
+
+@program("learning_rate_gone", follows=("update_too_small", "loss_not_falling"))
+def a_plateau_of_the_topics_that_are_found(mended, watch):
+    x, y = phrases(classes=6)
+    model = nn.Sequential(nn.EmbeddingBag(60, 24), nn.Linear(24, 6))
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    epochs = [list(batches(x[:800], y[:800], steps=25)) for _ in range(14)]
+
+    def judge(_):
+        with torch.no_grad():
+            return (model(x[800:]).argmax(1) == y[800:]).float().mean().item()
+
+    about = {"factor": 0.2, "patience": 1, "mode": "max" if mended else "min"}
+    fit_by_plateaus(watch, model, optimizer, epochs, cross_entropy, judge, **about)
+
+
+@practice
+def a_plateau_of_a_held_out_loss_that_rises_from_the_start(watch):
+    x, y = blobs(classes=4, features=40, apart=0.1)
+    optimizer = torch.optim.Adam((model := perceptron(40, 4)).parameters(), lr=1e-2)
+    epochs = [list(batches(x[:128], y[:128], steps=8)) for _ in range(16)]
+
+    def judge(_):
+        with torch.no_grad():
+            return F.cross_entropy(model(x[128:]), y[128:])
+
+    about = {"factor": 0.3, "patience": 2}
+    fit_by_plateaus(watch, model, optimizer, epochs, cross_entropy, judge, **about)
 
 
 @program("learning_rate_gone", follows=("update_too_small", "loss_not_falling"))

@@ -11,7 +11,7 @@ from layerscope.record.parameters.plateau_cuts import PlateauCuts
 
 
 def seen(values, rate=0.1, **about):
-    """What is seen last where a scheduler is given these values, one after another."""
+    """What is seen where a scheduler is given these values, one after another."""
     optimizer = torch.optim.SGD(nn.Linear(2, 2).parameters(), lr=rate)
     scheduler = ReduceLROnPlateau(optimizer, **{"mode": "max", "patience": 1} | about)
     cuts = PlateauCuts()
@@ -34,30 +34,31 @@ FALLING = [3 - 0.1 * n for n in range(9)]
         (FALLING, {"cooldown": 1}, 3),
         (FALLING, {"factor": 0.7}, 4),
         (FALLING, {"mode": "min"}, 0),
-        ([each / 4 for each in FALLING], {}, -4),  # it may be an accuracy
+        ([-each for each in FALLING], {"mode": "min"}, -4),
         ([2, 3, *FALLING], {}, 0),  # better with the second of eleven
         ([*FALLING[:4], 4, *FALLING], {}, 0),
         ([2, 3, *FALLING, *FALLING, *FALLING], {"factor": 0.5}, 13),
         (FALLING, {"factor": 0.5, "min_lr": 0.02}, 0),  # which it is cut to
-        ([-each for each in FALLING], {"mode": "min"}, 0),
     ],
 )
 def test_cuts_are_counted_where_nothing_was_larger_than_one_of_the_first_values(
     values, about, told
 ):
-    assert seen(values, **about)[-1] == told
+    last = seen(values, **about)[-1]
+    assert last["cuts_in_vain"] == told
+    assert (last["vain_best"] == values[0]) == (told != 0 and values[0] != 2)
 
 
 def test_a_rate_of_another_scheduler_or_of_none_is_not_looked_into(monkeypatch):
     monkeypatch.setattr("layerscope.record.parameters.plateau_cuts.live_objects", None)
     optimizer = torch.optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1)
     cuts = PlateauCuts()
-    assert cuts.see([optimizer]) == 0
+    assert cuts.see([optimizer])["cuts_in_vain"] == 0
     scheduler = StepLR(optimizer, 1, 0.1)
     optimizer.step()
     scheduler.step()
-    assert cuts.see([optimizer]) == 0
-    assert math.isnan(cuts.see([]))
+    assert cuts.see([optimizer])["cuts_in_vain"] == 0
+    assert math.isnan(cuts.see([])["cuts_in_vain"])
 
 
 def test_a_rate_that_somebody_else_has_cut_as_well_says_nothing():
@@ -67,9 +68,9 @@ def test_a_rate_that_somebody_else_has_cut_as_well_says_nothing():
     cuts.see([optimizer])
     for value in FALLING:
         scheduler.step(value)
-    assert cuts.see([optimizer]) == 4
+    assert cuts.see([optimizer])["cuts_in_vain"] == 4
     optimizer.param_groups[0]["lr"] *= 0.9
-    assert cuts.see([optimizer]) == 0
+    assert cuts.see([optimizer])["cuts_in_vain"] == 0
 
 
 def test_the_scheduler_of_another_optimizer_says_nothing():
@@ -80,7 +81,7 @@ def test_the_scheduler_of_another_optimizer_says_nothing():
     for value in FALLING:
         scheduler.step(value)
     optimizer.param_groups[0]["lr"] = other.param_groups[0]["lr"]
-    assert (cuts.see([optimizer]), cuts.see([other])) == (0, 4)
+    assert [cuts.see([each])["cuts_in_vain"] for each in (optimizer, other)] == [0, 4]
 
 
 def test_of_two_schedulers_of_one_optimizer_nothing_is_told():
@@ -90,4 +91,4 @@ def test_of_two_schedulers_of_one_optimizer_nothing_is_told():
     cuts.see([optimizer])
     for value in FALLING:
         schedulers[0].step(value)
-    assert cuts.see([optimizer]) == 0
+    assert cuts.see([optimizer])["cuts_in_vain"] == 0

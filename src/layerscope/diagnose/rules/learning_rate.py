@@ -3,9 +3,10 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Finding, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.figures import Values
+from layerscope.diagnose.figures import Flags, Values
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_curve import FIRST, HALF, WINDOW
+from layerscope.diagnose.losses.loss_kind import OF_BITS, OF_CLASSES
 from layerscope.diagnose.rate_shapes import begins_anew, compounds, never_rises
 from layerscope.diagnose.solved import is_learning, left_of_chance
 
@@ -28,6 +29,9 @@ _TENTH = 0.1
 
 _HALF_OF_ASKED = 0.5
 """Of the rate that a schedule was made with: what a warm-up has to reach within the training."""
+
+_MEAN = 0.01
+"""How far from 1 the reduction of a mean may be read."""
 
 _STRAIGHT = 0.1
 """How far one step of a straight warm-up may be from the mean of all, relative to it."""
@@ -102,8 +106,16 @@ _GONE_ADVICE = (
         "see what optimizer.lr is: a factor that is 0, or a division of whole numbers, makes it 0; "
         "else, of a warm-up that begins at 0, scheduler.step() after each optimizer.step()",
     ),
+    Advice(
+        "ReduceLROnPlateau(mode='min') has cut the learning rate {value:.0f} times: it has been "
+        "given nothing smaller since its first values, which are less than half of the loss, while "
+        "the loss has fallen: it seems to get something that is meant to rise",
+        "mode='max' where scheduler.step() gets an accuracy or a score: each gain counts as a "
+        "plateau otherwise",
+        (1.0, 1.0, np.nan),
+    ),
 )
-_IN_VAIN, _NO_FACTOR, _MADE_SO = 7, 8, 9
+_IN_VAIN, _NO_FACTOR, _MADE_SO, _OF_RISE = 7, 8, 9, 10
 
 
 @rule_of_run("learning_rate_gone")
@@ -151,11 +163,16 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
     values = np.where(lowered, highest / asked, values)
     late = early | sunk | compound
     cuts = memory.known("cuts", figures["cuts_in_vain"])
+    best = memory.known("best", figures["vain_best"])
     in_vain = (np.abs(cuts) > 0) & is_learning(figures, memory) & curve.alone
+    # A loss that is measured in evaluation may be smaller than in training, and not by that much.
+    small = (best >= 0) & (best <= 1) & (best < HALF * curve.level) & (left > HALF)
+    of_rise = in_vain & (cuts < 0) & small & _is_of_labels(figures, memory)
+    in_vain &= (cuts > 0) | of_rise
     values = np.where(in_vain, np.abs(cuts), values)
     severity = np.where(ill, np.where(learned, 1, 2), np.where(late | endless, 2, 0))
     severity[anew | lowered] = 2
-    severity = np.where(in_vain, np.where(cuts > 0, 2, np.fmax(severity, 1)), severity)
+    severity = np.where(in_vain, np.where(of_rise | (best > 1), 2, np.fmax(severity, 1)), severity)
     begun = memory.of_run("warm", 4)[1]
     severity[figures.steps == begun] = 0  # a warm-up may well begin at a rate of 0
     return Symptoms.of_run(
@@ -167,8 +184,8 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
         source="torch.optim.lr_scheduler: a scheduler counts its own steps",
         lasting=thresholds.warm_up,
         cause=np.select(
-            (in_vain, anew, endless, lowered, compound, early, sunk),
-            (_IN_VAIN, 6, 3, _NO_FACTOR, 4, 2, 5),
+            (of_rise, in_vain, anew, endless, lowered, compound, early, sunk),
+            (_OF_RISE, _IN_VAIN, 6, 3, _NO_FACTOR, 4, 2, 5),
             np.where(highest > 0, 0, np.where(np.isnan(asked), _MADE_SO, 1)),
         ),
         since=np.where(
@@ -182,6 +199,14 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
         ).astype(np.int64),
         falling=True,
     )
+
+
+def _is_of_labels(figures: Figures, memory: Memory) -> Flags:
+    """Whether the loss is a mean of a cross-entropy or a binary one, as last looked at, [steps]."""
+    of_labels = np.isin(figures["loss_kind"], (*OF_CLASSES, *OF_BITS))
+    of_labels &= np.abs(figures["loss_reduction"] - 1) < _MEAN
+    looked = np.where(np.isnan(figures["loss_kind"]), np.nan, of_labels)
+    return memory.known("of_labels", looked) == 1
 
 
 def _at_the_end(figures: Figures, rates: Values, asked: Values, memory: Memory) -> Values:

@@ -29,31 +29,35 @@ class PlateauCuts:
         self.largest = 0.0
         self._found: list[ref[ReduceLROnPlateau]] | None = None
 
-    def see(self, optimizers: Iterable[Optimizer]) -> float:
-        """How often one with mode="max" has cut the rate, if no value has been better since one of
-        its first calls; minus that where the best is 1 or less, as an accuracy is; else 0. NaN
-        without an optimizer.
+    def see(self, optimizers: Iterable[Optimizer]) -> dict[str, float]:
+        """Of one that no value has been better for since one of its first calls: how often it has
+        cut the rate, minus that with mode="min"; and the best value. Else 0 cuts, and NaN without
+        an optimizer.
         """
         first = next(iter(optimizers), None)
         groups = getattr(first, "param_groups", ())
         if not groups or not isinstance(rate := groups[0].get("lr"), int | float):
-            return math.nan
+            return _told(math.nan)
         self.largest = max(self.largest, rate)
         if not 0 < rate <= _HALF * self.largest or "initial_lr" in groups[0]:
-            return 0.0
+            return _told(0.0)
         if self._found is None:
             self._found = [ref(each) for each in live_objects(ReduceLROnPlateau)[0]]
         own = (each() for each in self._found)
-        counts = [_cuts(each, rate / self.largest) for each in own if _is_of(each, first)]
-        return counts[0] if len(counts) == 1 else 0.0
+        of_first = [each for each in own if each is not None and _is_of(each, first)]
+        return _cuts(of_first[0], rate / self.largest) if len(of_first) == 1 else _told(0.0)
 
 
-def _is_of(scheduler: ReduceLROnPlateau | None, optimizer: object) -> bool:
+def _told(cuts: float, best: float = math.nan) -> dict[str, float]:
+    return {"cuts_in_vain": cuts, "vain_best": best}
+
+
+def _is_of(scheduler: ReduceLROnPlateau, optimizer: object) -> bool:
     of = getattr(scheduler, "optimizer", None)
     return of is not None and getattr(of, "optimizer", of) is optimizer  # or a wrapper's
 
 
-def _cuts(scheduler: ReduceLROnPlateau | None, left: float) -> float:
+def _cuts(scheduler: ReduceLROnPlateau, left: float) -> dict[str, float]:
     """What `see` gives, of a scheduler that has left this share of the rate.
 
     It cuts after `patience` values that are no better than the best and one more, and does not
@@ -61,14 +65,14 @@ def _cuts(scheduler: ReduceLROnPlateau | None, left: float) -> float:
     neither lead to a cut nor lie behind one are those up to the best value, and others by which a
     count was begun anew.
     """
-    if scheduler is None or scheduler.mode != "max" or not math.isfinite(scheduler.best):
-        return 0.0
+    if not math.isfinite(scheduler.best):
+        return _told(0.0)
     cuts = round(math.log(left) / math.log(scheduler.factor))
     if abs(scheduler.factor**cuts / left - 1) > _EXACT or cuts < _FEWEST:
-        return 0.0
+        return _told(0.0)
     counted = cuts * (scheduler.patience + 1) + scheduler.num_bad_epochs
     resting = cuts * scheduler.cooldown - scheduler.cooldown_counter
     before = scheduler.last_epoch - counted - resting
     if not 1 <= before <= max(1.0, _EARLY * scheduler.last_epoch):
-        return 0.0
-    return float(cuts if scheduler.best > 1 else -cuts)
+        return _told(0.0)
+    return _told(float(cuts if scheduler.mode == "max" else -cuts), float(scheduler.best))
