@@ -99,6 +99,7 @@ def erratic(seed, steps):
         figures[name][:] = rng.integers(0, highest, steps)
     figures["cuts_in_vain"][:] = 3 * (seed % 5 == 2) - 3 * (seed % 5 == 3)
     figures["vain_best"][:] = 0.1
+    figures["returns_zero"][:] = seed % 7 == 1
     figures["label"][:] = figures["input_far_column"][:] = figures["input_far_value"][:] = 3
     figures["samples"][:], figures["outputs"][:] = 64, 5
     figures["loss_floor"][:] = rng.choice([0.0, 0.1], steps)

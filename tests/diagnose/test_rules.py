@@ -2343,6 +2343,37 @@ def test_weights_that_are_drawn_to_half_are_told_where_the_loss_stays_high(seen,
     assert not told or (finding.step, finding.threshold) == (40, 0.5)
 
 
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_an_optimizer_without_weight_decay_is_not_advised_to_have_less(decay):
+    figures = healthy(network(), 120)
+    figures["weight_rms"][40:] *= 1e-3
+    figures["weight_decay"][::10] = decay
+    remedy = rules_and_words(figures)["weights_decay_to_zero"].remedy
+    assert ("weight_decay (lr" in remedy or "a smaller optimizer.weight_decay" in remedy) == (
+        decay > 0
+    )
+
+
+@pytest.mark.parametrize(("aligns", "step"), [(0, 98), (1, 22)])
+def test_a_ctc_loss_that_is_exactly_0_is_told_early(aligns, step):
+    figures = healthy(network(), 120)
+    figures["loss"][:] = figures["weight_grad_rms"][:] = 0.0
+    figures["of_alignment"][::10] = aligns
+    finding = rules_and_words(figures)["loss_not_falling"]
+    assert ("zero_infinity" in finding.explanation) == aligns
+    assert finding.last_step >= step
+
+
+@pytest.mark.parametrize("rewarded", [False, True])
+def test_returns_that_are_all_0_are_told_unless_one_look_had_another(rewarded):
+    figures = healthy(network(), 160)
+    figures["returns_zero"][::10] = 1
+    figures["returns_zero"][20] = not rewarded
+    found = rules_and_words(figures).get("one_class")
+    assert (found is None) == rewarded
+    assert rewarded or "no reward has come" in found.explanation
+
+
 @pytest.mark.parametrize(("learns", "severity"), [(True, "note"), (False, "warning")])
 def test_units_said_to_be_dead_on_few_samples_are_a_note_if_the_network_has_learned_since(
     learns, severity

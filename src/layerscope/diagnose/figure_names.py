@@ -176,6 +176,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "candidates": "among how many samples a contrastive loss looks for each one's partner",
     "advantage_gradient": "1 if a policy's loss has a gradient on the advantage, else 0",
     "of_rewards": "1 if each log-probability is multiplied with a number of its own, else 0",
+    "returns_zero": "1 if all values of states that a policy gives are drawn to exactly 0, else 0",
     "rewards_lost": "1 if a policy's logits get the gradient of their entropy alone, else 0",
     "judge_asks": "1 if scores of another network's outputs are to fall, -1 if rise, 0 if neither",
     "maker_asks": "the same in passes that reach that network",

@@ -18,7 +18,7 @@ from layerscope.figures.far_values import EvaluatedInputs, FarValues
 from layerscope.figures.inputs import input_figures
 from layerscope.figures.kept_between_looks import KeptBetweenLooks
 from layerscope.figures.latents import latent_figures
-from layerscope.figures.output_figures import OutputFigures, targets_beside
+from layerscope.figures.output_figures import OutputFigures, returns_are_zero, targets_beside
 from layerscope.figures.overwritten_data import OverwrittenData
 from layerscope.figures.parameter_figures import ParameterFigures
 from layerscope.figures.repeated_batch import RepeatedBatch, WholeSet
@@ -124,7 +124,7 @@ class LookFigures:
             figures["logit_scale"] = scale_of_cosines(one, slopes[0], other, slopes[1])
         if ends.pair:
             figures |= latent_figures([e.get().numpy() for e in ends.pair], ends.output, ends.data)
-        figures |= targets_beside(ends, loss, scale)
+        figures |= targets_beside(ends, loss, scale) | returns_are_zero(ends)
         if (output := ends.output) is not None:
             figures |= self._output.of(ends, output, loss, scale)
             is_of_tokens = ends.given and figures.get("loss_kind") == Loss.CROSS_ENTROPY

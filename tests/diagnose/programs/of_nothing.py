@@ -44,3 +44,53 @@ def the_words_are_masked_and_the_padding_is_kept(mended, watch):
         return (each * kept).sum() / kept.sum().clamp(min=1)
 
     fit(watch, model, optimizer, batches(tokens, steps=150), next_word)
+
+
+class Hears(nn.Module):
+    """Scores of five tokens for one frame in four, or in sixteen."""
+
+    def __init__(self, strides):
+        super().__init__()
+        widths = (6, *(24 for _ in strides))
+        layers = [
+            layer
+            for width, after, stride in zip(widths, widths[1:], strides, strict=False)
+            for layer in (nn.Conv1d(width, after, 5, stride, padding=2), nn.ReLU())
+        ]
+        self.body, self.scores = nn.Sequential(*layers), nn.Linear(24, 6)
+
+    def forward(self, x):
+        return self.scores(self.body(x.transpose(1, 2)).transpose(1, 2)).log_softmax(2)
+
+
+def spoken(count=320, length=5, each=8):
+    """Frames [count, length * each, 6] of tokens [count, length] that differ from the next."""
+    steps = torch.randint(1, 5, (count, length))
+    tokens = 1 + steps.cumsum(1) % 5
+    x = F.one_hot(tokens.repeat_interleave(each, 1), 6).float()
+    return x + 0.2 * torch.randn(x.shape), tokens
+
+
+def aligned(model, x, tokens):
+    scores = model(x).transpose(0, 1)
+    lengths = [torch.full((len(x),), length) for length in (len(scores), tokens.shape[1])]
+    return F.ctc_loss(scores, tokens, *lengths, zero_infinity=True)
+
+
+@program("loss_not_falling")
+def an_alignment_with_fewer_frames_than_tokens(mended, watch):
+    model = Hears((2, 2) if mended else (4, 4))
+    optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
+    fit(watch, model, optimizer, batches(*spoken(), steps=150), aligned)
+
+
+@program("loss_not_falling")
+def an_alignment_of_tokens_that_come_twice(mended, watch):
+    """Eight frames are as many as tokens, and a pause is to stand between two that are the same."""
+    tokens = torch.randint(1, 6, (320, 4)).repeat_interleave(2, 1)
+    x = F.one_hot(tokens.repeat_interleave(4, 1), 6).float()
+    x[:, ::8] = F.one_hot(torch.tensor(0), 6).float()
+    x += 0.1 * torch.randn(x.shape)
+    model = Hears((1,) if mended else (4,))
+    optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
+    fit(watch, model, optimizer, batches(x, tokens, steps=120), aligned)

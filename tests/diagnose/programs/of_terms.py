@@ -4,7 +4,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, fit, pictures, program, surface
+from tests.diagnose.programs.program import (
+    batches,
+    blobs,
+    fit,
+    phrases,
+    pictures,
+    program,
+    standard,
+    surface,
+)
 
 
 def segments(watch, loss_of):
@@ -237,6 +246,49 @@ def magnitudes_that_leave_a_convolution_nothing(mended, watch):
     body = (nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
     model = nn.Sequential(*body, nn.Linear(128, 4))
     penalised(watch, model, pictures(), lambda w: factor * w.abs().sum(), steps=150)
+
+
+class DrawnWeights(nn.Module):
+    """A layer whose weights are drawn anew in each pass (Blundell et al. 2015)."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.mean = nn.Parameter(torch.randn(outputs, inputs) / inputs**0.5)
+        self.log_spread = nn.Parameter(torch.full((outputs, inputs), -3.5))
+
+    def forward(self, x):
+        return F.linear(x, self.mean + self.log_spread.exp() * torch.randn_like(self.mean))
+
+    def divergence(self):
+        squares = (2 * self.log_spread).exp() + self.mean.square()
+        return 0.5 * (squares - 1 - 2 * self.log_spread).sum()
+
+
+def of_drawn_weights(watch, x, y, widths, samples, steps):
+    layers = [DrawnWeights(*pair) for pair in zip(widths, widths[1:], strict=False)]
+    model = nn.Sequential(*[each for layer in layers for each in (layer, nn.Tanh())][:-1])
+
+    def bound(model, x, y):
+        return F.cross_entropy(model(x), y) + sum(each.divergence() for each in layers) / samples
+
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=steps), bound)
+
+
+@program("weights_decay_to_zero")
+def the_divergence_of_drawn_weights_in_each_batch(mended, watch):
+    x, y = blobs(classes=5)
+    of_drawn_weights(watch, standard(x), y, (10, 32, 5), len(x) if mended else 1, steps=250)
+
+
+@program(
+    "weights_decay_to_zero",
+    blind="the divergence is divided by the batch: weights keep more than half of their size",
+)
+def the_divergence_of_drawn_weights_for_each_sample_of_a_batch(mended, watch):
+    x, y = phrases(classes=3, count=2048)
+    x = standard(F.one_hot(x, 60).sum(1).float())
+    of_drawn_weights(watch, x, y, (60, 24, 3), len(x) if mended else 32, steps=320)
 
 
 class Siamese(nn.Module):

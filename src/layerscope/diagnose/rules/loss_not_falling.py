@@ -37,7 +37,9 @@ _TINY = -1.0  # log10, below what is slow already
 _USUAL = 1e-3
 """Update / weight (Karpathy, nn-zero-to-hero, lecture 3), of the mean step."""
 _FLAT, _SMALL_STEPS, _SLOW, _OF_SHARES, _TINY_STEPS, _AT_CHANCE, _STILL, _THROWN = range(8)
-_SHORT_WAY, _NOTHING, _OF_ONE = 8, 9, 10
+_SHORT_WAY, _NOTHING, _OF_ONE, _NO_PATH = 8, 9, 10, 11
+_SOON = 3
+"""Steps: of a CTC loss that is 0 in all of them there is no other reason."""
 
 
 @lru_cache(maxsize=4)
@@ -124,6 +126,14 @@ def _advice(t: Thresholds, first: str, rate: LargerRate) -> tuple[Advice, ...]:
             "a larger batch_size, and drop_last=True; for a network with one output, look for a "
             "softmax over it, which is always 1",
         ),
+        Advice(
+            "the CTC loss is exactly 0 in every batch so far, and so are all gradients: nothing is "
+            "learned; zero_infinity=True makes 0 of an infinite loss, as of a sample that has "
+            "fewer frames than labels",
+            "more frames at the output than labels in target_lengths, with one more between two "
+            "labels that are the same: fewer strides and poolings, or longer inputs; and frames, "
+            "not samples of the sound, in input_lengths",
+        ),
     )
 
 
@@ -159,7 +169,9 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     due = (curve.known >= t.patience) & curve.judged & (curve.level > 0) & (curve.start > 0)
     whole = memory.known("whole", np.where(curve.known == WINDOW, figures.steps, np.nan))
     risen = memory.highest("highest_level", ratio)
-    nothing = curve.finite & _is_nothing(figures, curve.loss, memory) & (curve.known >= t.patience)
+    nothing = curve.finite & _is_nothing(figures, curve.loss, memory)
+    aligns = memory.known("aligns", figures["of_alignment"]) == 1
+    nothing &= curve.known >= np.where(aligns, _SOON, t.patience)
     if not (due | nothing).any():
         return Symptoms.of_run("loss", ratio)
     steady = curve.noise < _STEADY * curve.level
@@ -195,7 +207,8 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     cause = np.where(_of_shares(figures, memory), _OF_SHARES, cause)
     cause = np.where(short_way, _SHORT_WAY, cause)
     of_one = memory.known("samples", figures["samples"]) == 1
-    cause = np.where(nothing, np.where(of_one, _OF_ONE, _NOTHING), cause)
+    of_nothing = np.where(aligns, _NO_PATH, np.where(of_one, _OF_ONE, _NOTHING))
+    cause = np.where(nothing, of_nothing, cause)
     # One that has stayed there all the time did not wait for what layers come to later.
     stayed = (cause == _AT_CHANCE) & ~(risen > t.loss_rising) & ~np.isnan(whole)
     since = np.where(stayed, np.nan_to_num(whole), figures.steps).astype(np.int64)

@@ -15,11 +15,12 @@ _LOOKS = 3
 in turn, and a rare class is not in every batch."""
 
 
-@rule_of_run("one_class", looks_at=("labels_seen", "targets_apart"))
+@rule_of_run("one_class", looks_at=("labels_seen", "targets_apart", "returns_zero"))
 def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Share of the most frequent class among all targets seen so far, where it is 1; likewise 1
     where all targets of a squared error are the same number, or the targets of all samples are the
-    same numbers, of such an error or of a binary loss of several outputs.
+    same numbers, of such an error or of a binary loss of several outputs; or where the returns that
+    a policy's values are to become are all 0.
     """
     seen, label, looks = memory.of_run("one_class", 3)
     values = np.full(len(figures.steps), np.nan)
@@ -42,6 +43,10 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     memory.of_run("one_class", 3)[:] = seen, label, looks
     of_errors = _all_alike(figures, memory) & ~several
     values[of_errors] = 1.0
+    no_reward = figures["returns_zero"] == 1
+    known = memory.loss_curve.of(figures).known >= thresholds.patience
+    no_reward &= known & ~memory.ever("rewarded", figures["returns_zero"] == 0)
+    values[no_reward] = 1.0
     of_one_number = figures["target_min"] >= figures["target_max"] - _off(figures)
     of_one_number |= figures["outputs"] == 1  # whatever a Huber loss hides of some
     # A cross-entropy that is down to rounding is taken for another loss.
@@ -69,9 +74,16 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
             "print some rows of the targets as the loss gets them: rows that are one list, as in "
             "[[0] * classes] * samples, all change together; so do rows of an expanded tensor",
         ),
+        Advice(
+            "the values of all states that were looked at so far are to become exactly 0: no "
+            "reward has come to the loss, and what is left of the advantages is noise",
+            "print the sum of the rewards as they are stored: keep the one that env.step(action) "
+            "returns for that action, the last of an episode too; else rewards are too rare for "
+            "chance to find one: more steps in each update, or a task that is easier at first",
+        ),
         warning=0.0,
         source="the targets, read off the loss's gradient on the output",
-        cause=np.where(of_errors & ~numbered, np.where(of_one_number, 1, 2), 0),
+        cause=np.select((no_reward, of_errors & ~numbered), (3, np.where(of_one_number, 1, 2)), 0),
     )
 
 

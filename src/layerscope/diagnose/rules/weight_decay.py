@@ -22,11 +22,29 @@ _A_PART, _AT_CHANCE = 0.05, 0.9
 _FEWEST = 8
 """Weights of a layer: fewer may pass 0 together."""
 
-_SOURCE = "Krogh and Hertz 1992: decay against the gradient's pull"
+_SOURCE = (
+    "Krogh and Hertz 1992: decay against the gradient's pull; Blundell et al. 2015, Weight "
+    "Uncertainty in Neural Networks, section 3.4: the divergence is shared among the batches"
+)
 _REMEDY = (
     "a smaller optimizer.weight_decay (1e-4 for SGD and 1e-2 for AdamW are usual), or a smaller "
     "factor before your own penalty"
 )
+
+_OF_PENALTY = (
+    "a smaller factor before your own penalty, for the optimizer has no weight_decay; of a "
+    "divergence between a network's weights and their prior, divided by the number of training "
+    "samples beside a mean loss"
+)
+_GONE = (
+    "the weights have shrunk to {value:.2g} of their size at the start (limit {threshold:g}): they "
+    "are pulled to zero faster than the loss can hold them"
+)
+_DRAWN = (
+    "the weights have shrunk to {value:.2g} of their size at the start (limit {threshold:g}), and "
+    "the loss is still above half of what guessing costs: {by} pulls as strongly as the loss does"
+)
+_LIMITS = (np.nan, _SHRUNK, np.nan)
 
 
 @rule_of_run("weights_decay_to_zero")
@@ -54,22 +72,14 @@ def weights_decay_to_zero(figures: Figures, thresholds: Thresholds, memory: Memo
         "optimizer",
         values,
         np.where(gone | drawn, 2, 0),
-        Advice(
-            "the weights have shrunk to {value:.2g} of their size at the start (limit "
-            "{threshold:g}): they are pulled to zero faster than the loss can hold them",
-            _REMEDY,
-        ),
-        Advice(
-            "the weights have shrunk to {value:.2g} of their size at the start (limit "
-            "{threshold:g}), and the loss is still above half of what guessing costs: weight "
-            "decay, or a penalty, pulls as strongly as the loss does",
-            _REMEDY,
-            (np.nan, _SHRUNK, np.nan),
-        ),
+        Advice(_GONE, _REMEDY),
+        Advice(_DRAWN.replace("{by}", "weight decay, or a penalty,"), _REMEDY, _LIMITS),
+        Advice(_GONE, _OF_PENALTY),
+        Advice(_DRAWN.replace("{by}", "a penalty"), _OF_PENALTY, _LIMITS),
         limits=(np.nan, t.weights_gone, np.nan),
         source=_SOURCE,
         lasting=3,
-        cause=drawn,
+        cause=drawn + 2 * (memory.known("its_decay", figures["weight_decay"]) == 0),
         falling=True,
     )
 

@@ -11,8 +11,9 @@ _NODES = 20_000
 
 _NEAR = 16
 
-_RATIO = ("Neg", "Sub", "Exp", "Clamp", "Sum")
-"""What is done to a chosen log-probability: a ratio of two policies is the exponential of one."""
+_RATIO = ("Neg", "Sub", "Exp", "Clamp", "Sum", "Select")
+"""What is done to a chosen log-probability: a ratio of two policies is the exponential of one, and
+[:, 0] leaves the axis of one behind."""
 
 _LOGS = ("LogSoftmax", "Logsumexp", "Log", "LogSigmoid")
 
