@@ -2354,14 +2354,16 @@ def test_an_optimizer_without_weight_decay_is_not_advised_to_have_less(decay):
     )
 
 
-@pytest.mark.parametrize(("aligns", "step"), [(0, 98), (1, 22)])
-def test_a_ctc_loss_that_is_exactly_0_is_told_early(aligns, step):
-    figures = healthy(network(), 120)
+@pytest.mark.parametrize(
+    ("aligns", "steps", "told"), [(0, 60, False), (0, 120, True), (1, 60, True)]
+)
+def test_a_ctc_loss_that_is_exactly_0_is_told_early(aligns, steps, told):
+    figures = healthy(network(), steps)
     figures["loss"][:] = figures["weight_grad_rms"][:] = 0.0
     figures["of_alignment"][::10] = aligns
-    finding = rules_and_words(figures)["loss_not_falling"]
-    assert ("zero_infinity" in finding.explanation) == aligns
-    assert finding.last_step >= step
+    finding = rules_and_words(figures).get("loss_not_falling")
+    assert (finding is not None) == told
+    assert not told or ("zero_infinity" in finding.explanation) == aligns
 
 
 @pytest.mark.parametrize("rewarded", [False, True])

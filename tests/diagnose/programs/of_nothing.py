@@ -54,7 +54,7 @@ class Hears(nn.Module):
         widths = (6, *(24 for _ in strides))
         layers = [
             layer
-            for width, after, stride in zip(widths, widths[1:], strides, strict=False)
+            for width, after, stride in zip(widths[:-1], widths[1:], strides, strict=True)
             for layer in (nn.Conv1d(width, after, 5, stride, padding=2), nn.ReLU())
         ]
         self.body, self.scores = nn.Sequential(*layers), nn.Linear(24, 6)

@@ -1,5 +1,7 @@
 """Faults of losses with terms of their own: overlaps, cosines and divergences."""
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
@@ -265,7 +267,7 @@ class DrawnWeights(nn.Module):
 
 
 def of_drawn_weights(watch, x, y, widths, samples, steps):
-    layers = [DrawnWeights(*pair) for pair in zip(widths, widths[1:], strict=False)]
+    layers = [DrawnWeights(*pair) for pair in pairwise(widths)]
     model = nn.Sequential(*[each for layer in layers for each in (layer, nn.Tanh())][:-1])
 
     def bound(model, x, y):
