@@ -155,3 +155,27 @@ def test_a_larger_rate_is_asked_for_a_new_head_alone_unless_it_has_its_own(new, 
     assert ("larger optimizer.lr for 05_linear alone" in found.remedy) == told
     assert ("05_linear, the last layer, looks as just drawn" in found.explanation) == told
     assert "25 times larger: 0.001" in found.remedy
+
+
+@pytest.mark.parametrize(("lost", "told"), [(1, True), (40, False)])
+def test_targets_stay_as_they_were_where_the_loss_is_lost_at_once(lost, told):
+    figures = healthy(network(), 40)
+    figures["loss_kind"][0], figures["target_rms"][0] = Loss.SQUARED_ERROR, 2e4
+    figures["loss"][lost:] = np.inf
+    assert ("target_scale" in rules_and_words(figures)) == told
+
+
+@pytest.mark.parametrize(
+    ("functions", "follows", "words"),
+    [
+        (None, (1, 2), "no layer of the network has an activation function"),
+        (None, (2,), "with no function in between"),  # a norm of one's own, say
+        ("tanh", (1, 2), "with no function in between"),
+    ],
+)
+def test_a_network_without_any_function_is_said_to_have_none(functions, follows, words):
+    layers = [
+        layer(i, functions if i == 0 else None, 3, follows=f"0{i - 1}" if i in follows else "")
+        for i in range(3)
+    ]
+    assert words in rules_and_words(healthy(tuple(layers)))["linear_chain"].explanation
