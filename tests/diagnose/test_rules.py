@@ -342,6 +342,16 @@ def test_a_loss_that_may_be_below_zero_asks_for_nothing_and_a_policys_is_not_tol
     assert [(each.rule, each.harmless) for each in judge.findings] == told
 
 
+def test_a_loss_that_comes_down_to_zero_and_passes_it_is_not_told():
+    """As that of a density does; minus a loss is below 0 from the first step on."""
+    figures = healthy(network())
+    figures["loss"][:] = np.linspace(2, -3, 60)
+    figures["loss_kind"][::5] = 0
+    assert found(figures) == {}
+    figures["loss"][:] = np.linspace(-2, -3, 60)
+    assert found(figures)["negative_loss"][0] == "note"
+
+
 @pytest.mark.parametrize(("layers", "harmless"), [(1, True), (3, False)])
 def test_a_few_layers_that_are_not_measured_ask_for_nothing_while_the_loss_falls(layers, harmless):
     figures = healthy(network())  # of five layers

@@ -168,6 +168,7 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     no_shares = np.where(np.isnan(no_shares), np.nan, no_shares == Shares.NEGATIVE)
     no_shares = in_each_look(no_shares, memory.of_run("no_shares", 1 + LOOKS))
     words, remedy = targets_beyond_bits(figures, memory, below)
+    came_down = memory.ever("above", loss > 0)  # minus a loss is below 0 from the first step on
     if not below.any():
         return Symptoms.of_run("loss", loss, falling=True)
     cause = np.full(len(loss), 2, np.int8)
@@ -182,7 +183,8 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     cause[of_cosines] = 5
     advice = list(_NEGATIVE)
     advice[_OF_BITS] = Advice(f"{words}; the loss is {{value:.3g}}, below 0", remedy)
-    plain = np.where(is_of_rewards(figures, memory), 0, 1)  # a policy's is of either sign
+    # A policy's is of either sign, and what comes down to 0 and passes it, a density's, say.
+    plain = np.where(is_of_rewards(figures, memory) | came_down, 0, 1)
     severity = np.where(below, np.where(cause == 2, plain, 2), 0).astype(np.int8)
     return Symptoms.of_run(
         "loss",
