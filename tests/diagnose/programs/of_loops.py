@@ -117,7 +117,7 @@ def the_optimizer_of_the_model_before_last(mended, watch):
     fit(watch, models[1], optimizer, batches(x, y, steps=120), of_output(loss))
 
 
-@program("loss_not_falling", also=("update_too_small",))
+@program("learning_rate_gone", also=("update_too_small",), follows=("loss_not_falling",))
 def a_warm_up_of_a_thousand_epochs(mended, watch):
     x, y = blobs(classes=5, features=12)
     model = nn.Sequential(nn.Linear(12, 32), nn.ReLU(), nn.Linear(32, 5))

@@ -44,7 +44,7 @@ class AtTheEnd(nn.Module):
         return self.out(states[torch.arange(len(last)), last])
 
 
-@program("collapsed")
+@program("inputs_repeat", follows=("collapsed",))
 def a_vocabulary_of_another_language(mended, watch):
     tokens, topic = phrases()
     unknown = torch.full_like(tokens, 1)
