@@ -64,3 +64,12 @@ def test_nor_are_sequences_without_padding_packed_ones_and_ends_that_are_all_ali
     assert share(last, torch.cat([torch.randn(6, 4, 3), torch.zeros(6, 4, 3)], 1)) == 0
     packed = pack_padded_sequence(INPUTS, LENGTHS, batch_first=True, enforce_sorted=False)
     assert share(lambda _, state: state[-1], packed) == 0
+
+
+def test_a_full_sequence_may_end_in_one_step_twice_but_not_many():
+    several = INPUTS.repeat(4, 1, 1)
+    full = several[:, :, 0].ne(0).all(1).nonzero()[:, 0]  # 4 of 24
+    several[full[0], -2] = several[full[0], -1]
+    assert share(last, several) == pytest.approx(SHARE)
+    several[full, -2] = several[full, -1]
+    assert share(last, several) == 0
