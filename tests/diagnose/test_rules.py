@@ -313,6 +313,14 @@ def test_on_small_data_dead_units_are_told_before_they_are_sure(quiet, loss, sev
     )
 
 
+@pytest.mark.parametrize(("steps", "severity"), [(1, "note"), (4, "note"), (5, "critical")])
+def test_a_layer_of_which_all_is_silent_is_dead_only_once_that_lasts(steps, severity):
+    figures = healthy(network("relu"))
+    rows = slice(25, 25 + steps)
+    figures["silent_units"][rows, 2] = figures["quiet_units"][rows, 2] = 100
+    assert found(figures) == {"dead_units": (severity, "02_relu", 25, 1)}
+
+
 def test_on_small_data_dead_units_are_a_note_while_the_loss_falls():
     figures = healthy(network("relu"))
     figures["loss"][10:] = 2.9  # of 3.0

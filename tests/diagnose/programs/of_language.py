@@ -169,8 +169,10 @@ def padded(x, shortest=3):
     return x, lengths
 
 
-def read_padded(watch, model, x, y):
+def read_padded(watch, model, x, y, twice=False):
     x, lengths = padded(x)
+    if twice:  # one in 32 is full, and ends in one step twice
+        x[::32, -2:], lengths[::32] = x[::32, :1], x.shape[1]
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
 
     def loss(model, x, y, lengths):
@@ -200,3 +202,26 @@ def the_state_after_all_padding(mended, watch):
     x = torch.randn(512, 32, 3)
     model = Reader(nn.GRU(3, 24, batch_first=True), read)
     read_padded(watch, model, x, (x[:, 1, 0] > 0).long())
+
+
+@program("padding_read")
+def the_output_after_padding_beside_a_sentence_that_ends_twice_in_a_word(mended, watch):
+    def read(layer, x, lengths):
+        output, _ = layer(x)
+        return output[torch.arange(len(x)), lengths - 1] if mended else output[:, -1]
+
+    x = torch.randint(1, 20, (512, 32))
+    model = Reader(nn.GRU(12, 24, batch_first=True), read, words=20)
+    read_padded(watch, model, x, (x[:, 0] < 10).long(), twice=True)
+
+
+@program("padding_read")
+def the_state_after_padding_beside_a_curve_that_ends_level(mended, watch):
+    def read(layer, x, lengths):
+        if mended:
+            x = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        return layer(x)[1][0][-1]
+
+    x = torch.randn(512, 32, 3)
+    model = Reader(nn.LSTM(3, 24, batch_first=True), read)
+    read_padded(watch, model, x, (x[:, 1, 0] > 0).long(), twice=True)

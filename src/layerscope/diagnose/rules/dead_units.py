@@ -90,8 +90,11 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     quiet = figures["quiet_units"] / units * alive
     early = (quiet > bad) & ~(values > bad)
     values = np.where(early, quiet, values)
-    values[_in_a_row(shut, memory.of_layers("shut")[0]) >= t.lasting] = 1.0
-    early &= values < 1
+    # All of a layer may be silent for a batch or two, and come back by the layers before it.
+    shut |= early & (values == 1)
+    lasts = _in_a_row(shut, memory.of_layers("shut")[0]) >= t.lasting
+    values[lasts] = 1.0
+    early &= ~lasts
     # How far a loss of no known kind may fall nobody knows, a density's below 0: it counts that it
     # falls.
     learns = is_learning(figures, memory) & is_of_no_known_kind(figures, memory)
@@ -119,7 +122,7 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
         cause = (since > 0).astype(np.int8) + 2 * early.astype(np.int8)
         cause[:, [facts.last or facts.end for facts in figures.layers]] += len(_ADVICE)
         soon = figures.steps[:, np.newaxis] - since < t.warm_up
-        harmless = (soon & (values < 1)) | learns[:, np.newaxis]
+        harmless = (soon & ((values < 1) | early)) | learns[:, np.newaxis]
         severity[(severity == 2) & harmless] = 1
         severity[early & is_learning(figures, memory)[:, np.newaxis]] = 1
     return Symptoms(
