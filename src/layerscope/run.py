@@ -14,7 +14,7 @@ from layerscope.diagnose import Figures, Findings, Judge, Thresholds
 from layerscope.diagnose.findings.own_diagnosis import OwnDiagnosis
 from layerscope.events.reader import RunEvents, read_run
 from layerscope.events.series import HistogramSeries, ScalarSeries
-from layerscope.session.claimed_folder import local_folder
+from layerscope.session.local_folder import local_folder
 from layerscope.session.open_runs import settle
 from layerscope.sinks.figures_event import figure_sets, figures_of
 from layerscope.sinks.parts_event import parts_of

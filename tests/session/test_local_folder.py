@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from layerscope.session.claimed_folder import is_same_folder, local_folder
+from layerscope.session.local_folder import is_same_folder, local_folder
 
 
 def test_a_folder_is_absolute_from_the_working_folder_of_the_moment(tmp_path, monkeypatch):

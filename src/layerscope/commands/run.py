@@ -14,7 +14,7 @@ from layerscope.commands.one_sentence_parser import OneSentenceParser
 from layerscope.exit_codes import ExitCode
 from layerscope.process_identity import is_first_process
 from layerscope.refusal import refuse
-from layerscope.session.claimed_folder import local_folder
+from layerscope.session.local_folder import local_folder
 
 _USAGE = "layerscope run [--logdir DIR] [--fail-on SEVERITY] (SCRIPT | -m MODULE) [ARGUMENTS ...]"
 

@@ -20,9 +20,10 @@ from layerscope.integrations.loop_steps import LoopSteps
 from layerscope.integrations.outcome import Outcome
 from layerscope.record import choose_layers
 from layerscope.record.parameters.own_weights import OwnWeights
-from layerscope.session.claimed_folder import ClaimedFolder, claim, local_folder
+from layerscope.session.claimed_folder import ClaimedFolder, claim
 from layerscope.session.door import Door
 from layerscope.session.finished_steps import FinishedSteps
+from layerscope.session.local_folder import local_folder
 from layerscope.session.own_failure import told_failure
 from layerscope.session.ranks import told_by_rank_0
 from layerscope.session.settings import Settings

@@ -4,7 +4,7 @@ from os import PathLike
 from typing import Protocol
 from weakref import WeakSet
 
-from layerscope.session.claimed_folder import is_same_folder
+from layerscope.session.local_folder import is_same_folder
 
 
 class OpenRun(Protocol):

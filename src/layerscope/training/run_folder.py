@@ -11,7 +11,7 @@ from layerscope.lab.signature import as_typed
 from layerscope.lab.sweep.job import run_name
 from layerscope.lab.typed_overrides import typed_overrides
 from layerscope.process_identity import is_first_process
-from layerscope.session.claimed_folder import local_folder, nearest
+from layerscope.session.local_folder import local_folder, nearest
 
 CHECKPOINTS, LAST = "checkpoints", "last.ckpt"
 """In a run's folder; the last one stands beside the best."""

@@ -8,8 +8,9 @@ import lightning.pytorch as pl
 
 from layerscope.events.event_file import EventFile
 from layerscope.integrations.lightning.logger import EventLogger
-from layerscope.session.claimed_folder import ClaimedFolder, claim, is_same_folder, local_folder
+from layerscope.session.claimed_folder import ClaimedFolder, claim
 from layerscope.session.door import Door
+from layerscope.session.local_folder import is_same_folder, local_folder
 
 _log = logging.getLogger("layerscope")
 

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from layerscope.events.event_file import EventFile
 from layerscope.events.summaries import scalar, text
-from layerscope.session.claimed_folder import is_same_folder, local_folder
+from layerscope.session.local_folder import is_same_folder, local_folder
 
 _log = logging.getLogger("layerscope")
 

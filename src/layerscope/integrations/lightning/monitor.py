@@ -16,8 +16,8 @@ from layerscope.integrations.lightning.logger_sinks import sinks_of
 from layerscope.integrations.lightning.watched_fit import HOOKS_LEFT_OUT, WatchedFit
 from layerscope.record import Layer, choose_layers
 from layerscope.session.announced_steps import AnnouncedSteps
-from layerscope.session.claimed_folder import local_folder
 from layerscope.session.door import Door
+from layerscope.session.local_folder import local_folder
 from layerscope.session.own_failure import told_failure
 from layerscope.session.setting_keywords import (
     SettingKeywords,
