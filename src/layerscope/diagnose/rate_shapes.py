@@ -1,10 +1,10 @@
-"""Ways of a learning rate over the steps that nobody means: powers that multiply up, a sawtooth."""
+"""The shape of a learning rate over the steps: powers, a sawtooth, a straight warm-up."""
 
 import math
 
 import numpy as np
 
-from layerscope.diagnose.figures import Flags, Series, Steps
+from layerscope.diagnose.figures import Figures, Flags, Series, Steps, Values
 from layerscope.diagnose.memory import Memory
 
 _CHANGES = 4
@@ -12,6 +12,9 @@ _CHANGES = 4
 
 _WHOLE = 0.02
 """How far from a whole number an exponent may be: the rates are of float32."""
+
+_STRAIGHT = 0.1
+"""How far one step of a straight warm-up may be from the mean of all, relative to it."""
 
 
 def compounds(rates: Series, memory: Memory) -> Flags:
@@ -120,3 +123,21 @@ def never_rises(rates: Series, known: Steps, patience: int, memory: Memory) -> F
     before[0] = rates[-1]
     risen, fallen = memory.ever("risen", change > 0), memory.ever("fallen", change < 0)
     return ~risen & np.where(fallen, known >= patience, known >= _LONG * patience)
+
+
+def at_the_end(figures: Figures, rates: Values, asked: Values, memory: Memory) -> Values:
+    """Learning rate at the training's last step / the one asked for, as of each step, if it goes on
+    to rise as it has; NaN where it does not rise by the same in each step, [steps].
+    """
+    planned = memory.known("planned", figures["planned_steps"])
+    first = memory.of_run("warm", 4)  # the first rate and its step, and the last ones
+    steps = figures.steps.astype(np.float64)
+    before, at = np.append(first[2], rates)[:-1], np.append(first[3], steps)[:-1]
+    if np.isnan(first[0]):
+        first[:2] = rates[0], steps[0]
+    first[2:] = rates[-1], steps[-1]
+    mean = (rates - first[0]) / np.where(steps > first[1], steps - first[1], np.nan)
+    now = (rates - before) / np.where(steps > at, steps - at, np.nan)
+    straight = (mean > 0) & (np.abs(now - mean) <= _STRAIGHT * mean)
+    at_last = rates + mean * np.maximum(planned - 1 - steps, 0)
+    return np.where(straight, at_last / asked, np.nan)

@@ -3,11 +3,11 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Finding, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.figures import Flags, Values
+from layerscope.diagnose.figures import Flags
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_curve import FIRST, HALF, WINDOW
 from layerscope.diagnose.losses.loss_kind import OF_BITS, OF_CLASSES
-from layerscope.diagnose.rate_shapes import begins_anew, compounds, never_rises
+from layerscope.diagnose.rate_shapes import at_the_end, begins_anew, compounds, never_rises
 from layerscope.diagnose.solved import is_learning, left_of_chance
 
 _GONE = 1e-9
@@ -32,10 +32,6 @@ _HALF_OF_ASKED = 0.5
 
 _MEAN = 0.01
 """How far from 1 the reduction of a mean may be read."""
-
-_STRAIGHT = 0.1
-"""How far one step of a straight warm-up may be from the mean of all, relative to it."""
-
 
 _GONE_ADVICE = (
     Advice(
@@ -157,7 +153,7 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
     asked = memory.known("asked", figures["rate_asked"])
     lowered = (highest < _FADED * (1 - 1e-6) * asked) & ~ill & curve.alone & (left > HALF)
     lowered &= never_rises(rates, curve.known, thresholds.patience, memory)
-    at_last = _at_the_end(figures, rates, asked, memory)
+    at_last = at_the_end(figures, rates, asked, memory)
     endless = (at_last < _HALF_OF_ASKED) & curve.alone
     values = np.where(endless, at_last, values)
     values = np.where(lowered, highest / asked, values)
@@ -207,24 +203,6 @@ def _is_of_labels(figures: Figures, memory: Memory) -> Flags:
     of_labels &= np.abs(figures["loss_reduction"] - 1) < _MEAN
     looked = np.where(np.isnan(figures["loss_kind"]), np.nan, of_labels)
     return memory.known("of_labels", looked) == 1
-
-
-def _at_the_end(figures: Figures, rates: Values, asked: Values, memory: Memory) -> Values:
-    """Learning rate at the training's last step / the one asked for, as of each step, if it goes on
-    to rise as it has; NaN where it does not rise by the same in each step, [steps].
-    """
-    planned = memory.known("planned", figures["planned_steps"])
-    first = memory.of_run("warm", 4)  # the first rate and its step, and the last ones
-    steps = figures.steps.astype(np.float64)
-    before, at = np.append(first[2], rates)[:-1], np.append(first[3], steps)[:-1]
-    if np.isnan(first[0]):
-        first[:2] = rates[0], steps[0]
-    first[2:] = rates[-1], steps[-1]
-    mean = (rates - first[0]) / np.where(steps > first[1], steps - first[1], np.nan)
-    now = (rates - before) / np.where(steps > at, steps - at, np.nan)
-    straight = (mean > 0) & (np.abs(now - mean) <= _STRAIGHT * mean)
-    at_last = rates + mean * np.maximum(planned - 1 - steps, 0)
-    return np.where(straight, at_last / asked, np.nan)
 
 
 _STANDS = 0.9
