@@ -167,12 +167,9 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     no_shares = np.where(figures["passes"] > 1, np.nan, figures["targets_no_shares"])
     no_shares = np.where(np.isnan(no_shares), np.nan, no_shares == Shares.NEGATIVE)
     no_shares = in_each_look(no_shares, memory.of_run("no_shares", 1 + LOOKS))
-    words, remedy = targets_beyond_bits(figures, memory, below)
     came_down = memory.ever("above", loss > 0)  # minus a loss is below 0 from the first step on
-    if not below.any():
-        return Symptoms.of_run("loss", loss, falling=True)
-    cause = np.full(len(loss), 2, np.int8)
     minus = memory.known("minus", figures["loss_negated"]) == 1
+    cause = np.full(len(loss), 2, np.int8)
     cause[endless] = 6
     cause[steep] = 7
     cause[(kind == Loss.LOG_LIKELIHOOD) & ~by_chance & ~minus] = 0
@@ -181,6 +178,9 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     cause[negated] = 3
     cause[away] = 4
     cause[of_cosines] = 5
+    words, remedy = targets_beyond_bits(figures, memory, below & (cause == _OF_BITS))
+    if not below.any():
+        return Symptoms.of_run("loss", loss, falling=True)
     advice = list(_NEGATIVE)
     advice[_OF_BITS] = Advice(f"{words}; the loss is {{value:.3g}}, below 0", remedy)
     # A policy's is of either sign, and what comes down to 0 and passes it, a density's, say.
