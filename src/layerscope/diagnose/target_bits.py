@@ -32,18 +32,20 @@ def targets_beyond_bits(figures: Figures, memory: Memory, told: Flags) -> tuple[
     """What is wrong with the targets of a binary cross-entropy that are outside [0, 1], and what to
     do about it, as far as they have been seen up to the last step in which that is `told`, [steps].
     """
-    row = int(np.flatnonzero(told)[-1]) if told.any() else -1
     seen = _seen(figures, memory)
-    are_two = _are_two_values(figures, seen, memory)
-    may_be_classes = _may_be_classes(figures, seen, memory)
-    least, largest = (float(each[row]) for each in seen)
-    if are_two[row]:
+    facts = (*seen, _are_two_values(figures, seen, memory), _may_be_classes(figures, seen, memory))
+    last = memory.of_run("last_told", len(facts))  # a finding may go on in steps that tell nothing
+    if told.any():
+        row = int(np.flatnonzero(told)[-1])
+        last[:] = [each[row] for each in facts]
+    least, largest, are_two, may_be_classes = np.nan_to_num(last).tolist()
+    if are_two:
         low, high = (f"{round(each, 3) + 0.0:.4g}" for each in (least, largest))
         scaled = f"divide them by {high}" if low == "0" else f"(target == {high}).float()"
         picture = ", as a mask is that was saved as a picture" if high == "255" else ""
         return f"{_BEYOND}all are {low} or {high}{picture}", f"targets of 0 and 1: {scaled}"
     words = f"{_BEYOND}from {round(least, 3) + 0.0:.3g} to {round(largest, 3):.3g}"
-    if not may_be_classes[row]:
+    if not may_be_classes:
         return words, _TO_MEND
     classes = round(largest) + 1
     return (
