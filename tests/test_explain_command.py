@@ -76,5 +76,9 @@ class _CtrlC(io.StringIO):
 
 
 def test_ctrl_c_ends_a_command_without_a_traceback():
-    with redirect_stdout(_CtrlC()):
-        assert main(["explain"]) == 130
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # as a new process has it
+    try:
+        with redirect_stdout(_CtrlC()):
+            assert main(["explain"]) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
