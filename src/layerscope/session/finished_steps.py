@@ -64,9 +64,9 @@ class TrainingPasses:
         depth = self._state.depth_aside()
         if depth or _is_without_gradients():
             self._state.call_aside(1)
-            if not depth:
+            if not depth and not torch.compiler.is_compiling():
                 self._note_aside(network.training)
-        elif network.training:
+        elif network.training and not torch.compiler.is_compiling():  # a number would be a guard
             self._trained += 1
 
     def _note_aside(self, in_training: bool) -> None:
