@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from layerscope.commands.one_sentence_parser import OneSentenceParser
 from layerscope.diagnose import Figures, Judge
 from layerscope.diagnose.findings.finding import Finding
+from layerscope.diagnose.measured.roles import Roles
 from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.profile import profile_of
+from layerscope.diagnose.questions.profile import profile_of
 from layerscope.diagnose.registry import RULES
-from layerscope.diagnose.roles import Roles
 from layerscope.pictures.picture import (
     BLUE,
     FAINT,

@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 
 import layerscope
 from layerscope.diagnose import Figures, Finding, Judge
-from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_FIGURES
+from layerscope.diagnose.measured.figure_names import LAYER_FIGURES, STEP_FIGURES
 from layerscope.lab.mlp import MLP
 from layerscope.quantity import Quantity
 from layerscope.record import is_keyframe

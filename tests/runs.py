@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figure_names import STEP_COLUMN
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.measured.figure_names import STEP_COLUMN
+from layerscope.diagnose.measured.figures import Figures
+from layerscope.diagnose.measured.layer_facts import LayerFacts
 from layerscope.events.encoders import HistogramEncoder, ScalarEncoder
 from layerscope.events.event_file import EventFile
 from layerscope.events.summaries import PLUGIN, document

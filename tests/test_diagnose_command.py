@@ -17,8 +17,8 @@ from layerscope import read, watch
 from layerscope.__main__ import main
 from layerscope.commands.diagnose import judged_again, with_overrides
 from layerscope.diagnose import Thresholds
-from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_FIGURES
-from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.measured.figure_names import LAYER_FIGURES, STEP_FIGURES
+from layerscope.diagnose.measured.layer_facts import LayerFacts
 from layerscope.events.event_file import EventFile
 from layerscope.events.summaries import scalar
 from layerscope.process_identity import ProcessIdentity

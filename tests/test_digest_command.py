@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from layerscope.__main__ import main
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.measured.figures import Figures
+from layerscope.diagnose.measured.layer_facts import LayerFacts
 from layerscope.events.event_file import EventFile
 from layerscope.lab.status import RunStatus
 from layerscope.sinks.figures_event import FiguresEncoder

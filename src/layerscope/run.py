@@ -47,7 +47,7 @@ class Run:
     def figures(self) -> Figures | None:
         """`.steps`, int64 [n]; `.layers`, each with a `.name`; and by name, as
         `figures["activation_std"]`, float32 [n, layers], or [n] of those of a step, such as "loss".
-        `layerscope.diagnose.figure_names` lists them. None where nothing was watched.
+        `layerscope.diagnose.measured.figure_names` lists them. None where nothing was watched.
         """
         with np.errstate(all="ignore"):  # whatever the user has told numpy by `np.seterr`
             return figures_of(self.events)

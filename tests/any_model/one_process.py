@@ -5,7 +5,7 @@ import json
 import numpy as np
 import torch
 
-from layerscope.diagnose.figure_names import LAYER_FIGURES
+from layerscope.diagnose.measured.figure_names import LAYER_FIGURES
 from layerscope.events.reader import read_run
 from layerscope.record import Recorder
 from layerscope.sinks.figures_event import figures_of

@@ -3,8 +3,8 @@ import pytest
 
 from layerscope.comparison.history import history_of
 from layerscope.comparison.measures import gradient_factor, measures_of, signal_distance
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.measured.figures import Figures
+from layerscope.diagnose.measured.layer_facts import LayerFacts
 
 
 def layer(name, order, nonlinearity="tanh", last=False):

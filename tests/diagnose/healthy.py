@@ -12,7 +12,7 @@ from layerscope.lab.data.datasets import US_2017, read_items
 from layerscope.lab.data.vocabulary import Vocabulary
 from layerscope.lab.init import InitScheme, critical_gain, orthogonal, variance_scaling
 from layerscope.lab.mlp import MLP
-from tests.diagnose.measured import train
+from tests.diagnose.plain_loop import train
 
 FEATURES, CLASSES = 16, 5
 

@@ -21,7 +21,7 @@ from tests.diagnose.healthy import (
     token_loss,
     toy,
 )
-from tests.diagnose.measured import train
+from tests.diagnose.plain_loop import train
 
 
 @dataclass(frozen=True)

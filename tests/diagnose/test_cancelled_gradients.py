@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from layerscope.diagnose.missing_gradients import cancelled_gradients
-from layerscope.diagnose.roles import Roles
+from layerscope.diagnose.measured.roles import Roles
+from layerscope.diagnose.questions.missing_gradients import cancelled_gradients
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program
 from tests.diagnose.test_rules import healthy, layer, rules_and_words

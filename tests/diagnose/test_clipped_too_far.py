@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from layerscope.diagnose.figure_names import LAYER_COLUMN, STEP_COLUMN
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.measured.figure_names import LAYER_COLUMN, STEP_COLUMN
+from layerscope.diagnose.measured.figures import Figures
+from layerscope.diagnose.measured.layer_facts import LayerFacts
+from layerscope.diagnose.measured.roles import Roles
 from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.rules.clipped_too_far import clipped_too_far
 from layerscope.diagnose.thresholds import Thresholds
 

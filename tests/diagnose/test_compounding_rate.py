@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from layerscope.diagnose.measured.roles import Roles
 from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.rate_shapes import compounds
-from layerscope.diagnose.roles import Roles
+from layerscope.diagnose.questions.rate_shapes import compounds
 
 EPOCHS = np.arange(400) // 20
 

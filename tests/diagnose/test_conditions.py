@@ -19,9 +19,9 @@ from layerscope.diagnose.findings.rule_groups import (
     SEEN_LATE,
     SYMPTOMS,
 )
-from layerscope.diagnose.roles import Roles
+from layerscope.diagnose.measured.roles import Roles
+from layerscope.diagnose.questions.simple_network import dies_by_chance, rather
 from layerscope.diagnose.rules.learning_rate import ended_in_warm_up
-from layerscope.diagnose.simple_network import dies_by_chance, rather
 from tests.diagnose.findings.test_story import found, told
 from tests.diagnose.test_rules import (
     healthy,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_equal
 
 from layerscope.diagnose import RULES, Figures, Judge, LayerFacts, Thresholds
-from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_FIGURES
+from layerscope.diagnose.measured.figure_names import LAYER_FIGURES, STEP_FIGURES
 
 FUNCTIONS = ("tanh", "sigmoid", "relu", "softmax", None, "relu6", None)
 LAYERS = tuple(

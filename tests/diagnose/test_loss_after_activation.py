@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from layerscope.diagnose.figure_names import STEP_COLUMN
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.last_function import LastFunction
-from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.losses.loss_kind import Loss
+from layerscope.diagnose.measured.figure_names import STEP_COLUMN
+from layerscope.diagnose.measured.figures import Figures
+from layerscope.diagnose.measured.last_function import LastFunction
+from layerscope.diagnose.measured.layer_facts import LayerFacts
+from layerscope.diagnose.measured.roles import Roles
 from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.rules.loss_form import loss_after_activation
 from layerscope.diagnose.thresholds import Thresholds
 

@@ -9,8 +9,8 @@ import pytest
 from layerscope.diagnose import Figures, Judge, LayerFacts, Thresholds
 from layerscope.diagnose.findings.one_rate import AFTERWARDS
 from layerscope.diagnose.findings.other_findings import not_measured_finding
-from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.losses.loss_kind import Loss
+from layerscope.diagnose.measured.last_function import LastFunction
 
 DEFAULT = Thresholds()
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from layerscope.diagnose.measured.roles import Roles
 from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.rate_shapes import begins_anew
-from layerscope.diagnose.roles import Roles
+from layerscope.diagnose.questions.rate_shapes import begins_anew
 
 STEPS = np.arange(120)
 ANEW = 1e-7 + 0.03 * (STEPS % 14) / 200

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from layerscope.diagnose import RULES, Figures, Judge, LayerFacts
-from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.losses.loss_kind import Loss
+from layerscope.diagnose.measured.last_function import LastFunction
 from tests.diagnose.test_rules import healthy, network, rules_and_words
 
 LAYERS = network()

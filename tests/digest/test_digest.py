@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from layerscope.diagnose import Finding
-from layerscope.diagnose.figure_names import STEP_COLUMN
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.losses.loss_kind import Loss
+from layerscope.diagnose.measured.figure_names import STEP_COLUMN
+from layerscope.diagnose.measured.figures import Figures
+from layerscope.diagnose.measured.layer_facts import LayerFacts
 from layerscope.digest import MAX_BYTES, digest_of
 from layerscope.digest.bounded import Texts, as_text, number
 from layerscope.lab.status import RunStatus

@@ -5,7 +5,7 @@ import pytest
 from torch import nn
 
 import layerscope
-from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_FIGURES
+from layerscope.diagnose.measured.figure_names import LAYER_FIGURES, STEP_FIGURES
 from layerscope.events.reader import read_run
 from layerscope.sinks.figures_event import figures_of
 from tests.diagnose import healthy

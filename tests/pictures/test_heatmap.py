@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.measured.figures import Figures
+from layerscope.diagnose.measured.layer_facts import LayerFacts
 from layerscope.pictures.heatmap import MOST_COLUMNS, binned, heatmap_picture
 from layerscope.pictures.picture import to_png
 

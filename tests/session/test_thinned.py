@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.measured.figures import Figures
+from layerscope.diagnose.measured.layer_facts import LayerFacts
 from layerscope.session.run_verdict import Thinned
 
 LAYERS = (LayerFacts("00_tanh", "0", "Tanh"), LayerFacts("01_head", "1", "Linear"))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import layerscope
-from layerscope.diagnose.figure_names import LAYER_FIGURES
+from layerscope.diagnose.measured.figure_names import LAYER_FIGURES
 from layerscope.sinks import CsvSink
 from tests.sinks.loop import train
 

@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from layerscope.diagnose.figure_names import LAYER_COLUMN, STEP_FIGURES
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.measured.figure_names import LAYER_COLUMN, STEP_FIGURES
+from layerscope.diagnose.measured.figures import Figures
+from layerscope.diagnose.measured.layer_facts import LayerFacts
 from layerscope.events.event_file import EventFile
 from layerscope.events.reader import read_run
 from layerscope.events.summaries import scalar

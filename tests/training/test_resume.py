@@ -13,7 +13,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_FIGURES
+from layerscope.diagnose.measured.figure_names import LAYER_FIGURES, STEP_FIGURES
 from layerscope.events.reader import read_run
 from layerscope.lab.language_model import LanguageModel
 from layerscope.lab.status import RunStatus

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from layerscope.comparison.group import Group
 from layerscope.comparison.loss_text import loss_text
 from layerscope.comparison.run import Run
+from layerscope.console.gradient_flow import flow_in_words
 from layerscope.diagnose import SEVERITIES
 from layerscope.diagnose.findings.severity import counted
-from layerscope.diagnose.gradient_flow import flow_in_words
 
 
 def answer_of(groups: Sequence[Group], loss: str) -> tuple[str, str]:

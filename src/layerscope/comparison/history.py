@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Array, Figures
-from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.measured.figures import Array, Figures
+from layerscope.diagnose.measured.layer_facts import LayerFacts
 
 OF_PLACES = (
     *("attention_entropy", "attention_logit", "stream_rms", "branch_to_stream"),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from layerscope.comparison.history import History
-from layerscope.diagnose.figures import Array
+from layerscope.diagnose.measured.figures import Array
 
 MEASURES: Mapping[str, str] = {
     "loss": "the last val/loss; of runs without validation, the training loss over the last tenth",

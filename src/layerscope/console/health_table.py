@@ -8,9 +8,9 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from layerscope.console.gradient_flow import flow_in_words
 from layerscope.console.plain_table import NOTHING, STYLES, plain_table, short_exponent
 from layerscope.diagnose import Finding, worst_by_layer
-from layerscope.diagnose.gradient_flow import flow_in_words
 
 _CAPTION = (
     "{saturated}gradient: RMS of d loss / d activation{unit}; weight: RMS of d loss / d weight; "

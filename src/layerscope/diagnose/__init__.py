@@ -1,9 +1,9 @@
 """Figures become findings: which layer, since which step, why, and what to change. No torch."""
 
-from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.findings.finding import Finding, Findings, worst_by_layer
 from layerscope.diagnose.findings.severity import SEVERITIES
-from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.measured.figures import Figures
+from layerscope.diagnose.measured.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import RULES, Rule, rule, rule_of_run, rule_with_memory, without
 from layerscope.diagnose.run_judge import Judge

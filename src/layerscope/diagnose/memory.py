@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures, Flags, Series, Values
-from layerscope.diagnose.last_known import last_known
-from layerscope.diagnose.loss_curve import LossCurve
-from layerscope.diagnose.roles import Roles
+from layerscope.diagnose.measured.figures import Figures, Flags, Series, Values
+from layerscope.diagnose.measured.last_known import last_known
+from layerscope.diagnose.measured.loss_curve import LossCurve
+from layerscope.diagnose.measured.roles import Roles
 
 
 class Memory:

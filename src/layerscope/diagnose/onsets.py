@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from layerscope.diagnose.figures import Steps
+from layerscope.diagnose.measured.figures import Steps
 from layerscope.diagnose.symptoms import Symptoms
 
 LEVELS = 3

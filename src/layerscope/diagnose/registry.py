@@ -6,7 +6,7 @@ from functools import wraps
 import numpy as np
 
 from layerscope.arguments import did_you_mean
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.measured.figures import Figures
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.symptoms import Symptoms
 from layerscope.diagnose.thresholds import Thresholds

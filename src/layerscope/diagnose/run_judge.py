@@ -7,20 +7,20 @@ from typing import Any
 import numpy as np
 
 from layerscope.arguments import at_least, at_most
-from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.findings.finding import Finding, Findings
+from layerscope.diagnose.findings.hindsight import in_hindsight
 from layerscope.diagnose.findings.in_torch import in_torch
 from layerscope.diagnose.findings.one_rate import with_one_rate
 from layerscope.diagnose.findings.rule_groups import SYMPTOMS
 from layerscope.diagnose.findings.severity import SEVERITIES
 from layerscope.diagnose.findings.story import story
-from layerscope.diagnose.hindsight import in_hindsight
-from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.loss_curve import LossCurve
+from layerscope.diagnose.measured.figures import Figures
+from layerscope.diagnose.measured.layer_facts import LayerFacts
+from layerscope.diagnose.measured.loss_curve import LossCurve
+from layerscope.diagnose.measured.roles import Roles
 from layerscope.diagnose.memory import Memory, Shared
 from layerscope.diagnose.onsets import Onsets
 from layerscope.diagnose.registry import OF_RUN, RULES, Rule
-from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.thresholds import Thresholds
 
 

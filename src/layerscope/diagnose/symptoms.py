@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Flags, Steps, Values
-from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.measured.figures import Flags, Steps, Values
+from layerscope.diagnose.measured.layer_facts import LayerFacts
 
 Severities = npt.NDArray[np.int8]
 Numbers = npt.NDArray[np.integer | np.bool_]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose import SEVERITIES
-from layerscope.diagnose.figures import Array, Figures
+from layerscope.diagnose.measured.figures import Array, Figures
 from layerscope.digest.bounded import Texts, number
 
 FIRST_AND_LAST = (
@@ -18,7 +18,7 @@ FIRST_AND_LAST = (
     *("attention_logit", "attention_entropy", "attention_entropy_lowest", "attention_one_token"),
     *("expert_load", "experts_unused", "gate_shut", "gate_open"),
 )
-"""The layer figures of a digest; layerscope.diagnose.figure_names says what each is."""
+"""The layer figures of a digest; layerscope.diagnose.measured.figure_names says what each is."""
 
 _FINDINGS = 8  # names of rules beside a layer
 _USUAL_UPDATE = -3.0  # log10 of update / weight

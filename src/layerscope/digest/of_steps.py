@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from layerscope.diagnose.figures import Array, Figures
-from layerscope.diagnose.loss_curve import FIRST, WINDOW
 from layerscope.diagnose.losses.loss_kind import Loss
+from layerscope.diagnose.measured.figures import Array, Figures
+from layerscope.diagnose.measured.loss_curve import FIRST, WINDOW
 from layerscope.digest.bounded import number
 
 AS_LAST_SEEN = {

@@ -6,8 +6,8 @@ from typing import Any
 from numpy import isnan
 
 from layerscope.diagnose import Finding
-from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_FIGURES
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.measured.figure_names import LAYER_FIGURES, STEP_FIGURES
+from layerscope.diagnose.measured.figures import Figures
 from layerscope.digest.bounded import MAX_BYTES, Texts, number, with_as_many
 from layerscope.digest.of_layers import FIRST_AND_LAST, of_layers
 from layerscope.digest.of_steps import AS_LAST_SEEN, of_steps

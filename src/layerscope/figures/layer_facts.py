@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.measured.layer_facts import LayerFacts
 from layerscope.record import Layer
 from layerscope.record.distributed.shards import class_of
 from layerscope.record.ends.ends import normalized_together, normalizes, normalizes_by_batch

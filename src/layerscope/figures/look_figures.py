@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from layerscope.diagnose.figure_names import LAYER_COLUMN, STEP_COLUMN
-from layerscope.diagnose.figures import Array
-from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.losses.loss_kind import Loss
+from layerscope.diagnose.measured.figure_names import LAYER_COLUMN, STEP_COLUMN
+from layerscope.diagnose.measured.figures import Array
+from layerscope.diagnose.measured.layer_facts import LayerFacts
 from layerscope.figures.contrast import scale_of_cosines
 from layerscope.figures.far_values import EvaluatedInputs, FarValues
 from layerscope.figures.inputs import input_figures

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from layerscope.diagnose.figures import Series
-from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.losses.classification_loss import log_of_sum
 from layerscope.diagnose.losses.error_beside import beyond, targets_among, targets_of_mean
 from layerscope.diagnose.losses.loss_kind import OF_CLASSES, Loss, LossView
@@ -15,6 +13,8 @@ from layerscope.diagnose.losses.loss_level import loss_of
 from layerscope.diagnose.losses.loss_view import view_loss
 from layerscope.diagnose.losses.regression_loss import within_range
 from layerscope.diagnose.losses.shares import Shares, shares_of
+from layerscope.diagnose.measured.figures import Series
+from layerscope.diagnose.measured.last_function import LastFunction
 from layerscope.figures.class_numbers import NumberedLabels, Uncalled
 from layerscope.figures.class_weights import ignored_figures
 from layerscope.figures.directions import direction_figures, is_mean_cosine

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from torch import nn
 
-from layerscope.diagnose.figure_names import LAYER_COLUMN
-from layerscope.diagnose.figures import Array
-from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.measured.figure_names import LAYER_COLUMN
+from layerscope.diagnose.measured.figures import Array
+from layerscope.diagnose.measured.layer_facts import LayerFacts
 from layerscope.record.look import Look
 from layerscope.record.parameters.layer_parameter import LayerParameter
 from layerscope.record.parameters.new_head import is_new_head

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figure_names import LAYER_COLUMN, STEP_COLUMN
-from layerscope.diagnose.figures import Array, Figures
-from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.measured.figure_names import LAYER_COLUMN, STEP_COLUMN
+from layerscope.diagnose.measured.figures import Array, Figures
+from layerscope.diagnose.measured.layer_facts import LayerFacts
 from layerscope.measure.moments import MOMENTS, MomentColumn
 from layerscope.measure.reading import Reading, finite_of
 from layerscope.measure.unit_reading import UnitColumn

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.measured.figures import Figures
 from layerscope.pictures.picture import INK, NOTHING, dress, new_picture, say
 
 if TYPE_CHECKING:

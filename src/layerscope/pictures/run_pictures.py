@@ -1,6 +1,6 @@
 """All pictures of a run as PNGs, for TensorBoard's Images tab."""
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.measured.figures import Figures
 from layerscope.pictures.heatmap import heatmap_picture
 from layerscope.pictures.phase_diagram import phase_picture
 from layerscope.pictures.picture import to_png

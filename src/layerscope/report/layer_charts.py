@@ -9,7 +9,7 @@ import numpy.typing as npt
 from layerscope.comparison.history import OF_PLACES, History
 from layerscope.comparison.run import Run
 from layerscope.comparison.snapshots import SHOWN
-from layerscope.diagnose.last_known import last_known
+from layerscope.diagnose.measured.last_known import last_known
 from layerscope.report.packed import packed
 
 HEATMAPS = ("saturated", "activation_grad_rms", "dead", "update_to_weight", *OF_PLACES)

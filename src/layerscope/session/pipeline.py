@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from layerscope.diagnose.figure_names import LAYER_FIGURES
-from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.findings.finding import Finding
+from layerscope.diagnose.measured.figure_names import LAYER_FIGURES
+from layerscope.diagnose.measured.figures import Figures
 from layerscope.events import flush_clock
 from layerscope.figures.layer_facts import layer_facts, place_facts
 from layerscope.figures.look_figures import LookFigures

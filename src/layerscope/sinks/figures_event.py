@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_FIGURES
-from layerscope.diagnose.figures import Array, Figures
-from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.measured.figure_names import LAYER_FIGURES, STEP_FIGURES
+from layerscope.diagnose.measured.figures import Array, Figures
+from layerscope.diagnose.measured.layer_facts import LayerFacts
 from layerscope.events.encoders import TensorEncoder
 from layerscope.events.summaries import PLUGIN, document
 

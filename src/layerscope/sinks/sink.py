@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.findings.finding import Finding
+from layerscope.diagnose.measured.figures import Figures
 
 
 class Histogram(NamedTuple):

@@ -6,8 +6,8 @@ from typing import ClassVar
 import numpy as np
 
 from layerscope.diagnose import LayerFacts
-from layerscope.diagnose.figure_names import LAYER_COLUMN, STEP_COLUMN
-from layerscope.diagnose.figures import Array
+from layerscope.diagnose.measured.figure_names import LAYER_COLUMN, STEP_COLUMN
+from layerscope.diagnose.measured.figures import Array
 from layerscope.events.encoders import ScalarEncoder
 from layerscope.measure.moments import MomentColumn
 from layerscope.measure.reading import Reading, finite_of

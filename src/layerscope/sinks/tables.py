@@ -1,6 +1,6 @@
 """A step's figures as rows of tables: one a layer, and one of the step."""
 
-from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_FIGURES
+from layerscope.diagnose.measured.figure_names import LAYER_FIGURES, STEP_FIGURES
 from layerscope.sinks.sink import StepRecord
 
 LAYER_COLUMNS = ("step", "layer", *LAYER_FIGURES)

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from layerscope.diagnose import LayerFacts
-from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_COLUMN, STEP_FIGURES
-from layerscope.diagnose.figures import Array
 from layerscope.diagnose.findings.findings_text import TAG as FINDINGS
 from layerscope.diagnose.findings.findings_text import findings_markdown
+from layerscope.diagnose.measured.figure_names import LAYER_FIGURES, STEP_COLUMN, STEP_FIGURES
+from layerscope.diagnose.measured.figures import Array
 from layerscope.events.encoders import ScalarEncoder
 from layerscope.events.event_file import EventFile
 from layerscope.events.summaries import PLUGIN, document, image, scalar, text

@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 from torch.utils.data import DataLoader, TensorDataset
 
 from layerscope import LayerMonitor
-from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_FIGURES
+from layerscope.diagnose.measured.figure_names import LAYER_FIGURES, STEP_FIGURES
 from layerscope.events.reader import read_run
 from layerscope.sinks.figures_event import figures_of
 from tests.integrations.lightning.test_monitor_in_any_trainer import fit

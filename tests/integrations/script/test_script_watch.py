@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy, mse_loss
 from torch.optim import optimizer as optimizers_module
 
 import layerscope
-from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_FIGURES
+from layerscope.diagnose.measured.figure_names import LAYER_FIGURES, STEP_FIGURES
 from layerscope.integrations.script import ScriptWatch, script_watch
 from layerscope.integrations.script.backward_start import BackwardStart
 from layerscope.record.recorder import Recorder

@@ -12,7 +12,7 @@ from typing import Any
 from layerscope.arguments import one_of
 from layerscope.diagnose.findings.severity import MARKS, SEVERITIES, counted
 from layerscope.diagnose.findings.sureness import sure_words, sureness_of
-from layerscope.diagnose.plain_types import check_types
+from layerscope.diagnose.measured.plain_types import check_types
 
 
 @dataclass(frozen=True, slots=True)

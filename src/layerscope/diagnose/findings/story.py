@@ -25,7 +25,7 @@ from layerscope.diagnose.findings.rule_groups import (
     WITHOUT_GRADIENT,
 )
 from layerscope.diagnose.findings.severity import SEVERITIES
-from layerscope.diagnose.loss_curve import WINDOW
+from layerscope.diagnose.measured.loss_curve import WINDOW
 from layerscope.diagnose.thresholds import Thresholds
 
 _RANK = {rule: place for place, rule in enumerate(CONSEQUENCES)}

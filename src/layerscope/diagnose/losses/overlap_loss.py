@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from layerscope.diagnose.figures import Series
 from layerscope.diagnose.losses.loss_factors import CLOSE
 from layerscope.diagnose.losses.loss_kind import Loss, LossView, Matrix
+from layerscope.diagnose.measured.figures import Series
 
 _FIRST = 64
 """Elements: of a loss of overlap they have a few different slopes."""

@@ -9,9 +9,9 @@ and g are told where the slopes of each class are in one proportion to this.
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Flags, Series
 from layerscope.diagnose.losses.loss_factors import CLOSE, alike, near
 from layerscope.diagnose.losses.loss_kind import Loss, LossView, Matrix
+from layerscope.diagnose.measured.figures import Flags, Series
 
 _POWERS = np.array([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0])
 """The g of focal losses; Lin et al. 2017 try these."""

@@ -6,9 +6,9 @@ Judged in the steps that are looked at: keyframes, every tenth step at first, th
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.figures import Flags
-from layerscope.diagnose.roles import LARGEST_GAIN, Roles
-from layerscope.diagnose.solved import has_learned, note_if_solved
+from layerscope.diagnose.measured.figures import Flags
+from layerscope.diagnose.measured.roles import LARGEST_GAIN, Roles
+from layerscope.diagnose.questions.solved import has_learned, note_if_solved
 from layerscope.diagnose.symptoms import graded
 
 _LOOKS = 2

@@ -5,9 +5,9 @@ never do.
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.batch_variety import variety_of_batches
 from layerscope.diagnose.losses.loss_kind import OF_BITS
-from layerscope.diagnose.solved import is_learning, left_of_chance
+from layerscope.diagnose.questions.batch_variety import variety_of_batches
+from layerscope.diagnose.questions.solved import is_learning, left_of_chance
 
 _ENOUGH = 30
 """Targets of a class, with not one sample taken for it: with 95 % certainty fewer than a tenth are

@@ -3,7 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.in_each_look import LOOKS
+from layerscope.diagnose.questions.in_each_look import LOOKS
 
 _MOST = 0.9
 """Of the weight: balanced classes have a half each; ten times that of all others is no balance."""

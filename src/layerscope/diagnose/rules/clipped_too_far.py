@@ -3,8 +3,8 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.figures import Series
-from layerscope.diagnose.median import known_median
+from layerscope.diagnose.measured.figures import Series
+from layerscope.diagnose.questions.median import known_median
 
 _SMALL = 1e-3
 """A norm: people clip at 0.1 to 10, and a gradient scaler divides by 2^16."""

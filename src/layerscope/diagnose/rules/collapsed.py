@@ -5,13 +5,13 @@ from functools import lru_cache
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.figures import Flags, Values
-from layerscope.diagnose.last_known import last_known, note_first
-from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.loss_terms import note_if_baseline
-from layerscope.diagnose.pace import has_moved_far
-from layerscope.diagnose.recurrent import is_recurrent
-from layerscope.diagnose.roles import Roles
+from layerscope.diagnose.measured.figures import Flags, Values
+from layerscope.diagnose.measured.last_known import last_known, note_first
+from layerscope.diagnose.measured.layer_facts import LayerFacts
+from layerscope.diagnose.measured.roles import Roles
+from layerscope.diagnose.questions.loss_terms import note_if_baseline
+from layerscope.diagnose.questions.pace import has_moved_far
+from layerscope.diagnose.questions.recurrent import is_recurrent
 from layerscope.diagnose.rules.stalled import AT_ITS_OWN_END
 from layerscope.diagnose.symptoms import A_TENTH
 

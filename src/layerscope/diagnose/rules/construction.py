@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Finding, Memory, Symptoms, Thresholds
-from layerscope.diagnose.figures import Flags
-from layerscope.diagnose.last_known import last_known
-from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.measured.figures import Flags
+from layerscope.diagnose.measured.last_known import last_known
+from layerscope.diagnose.measured.layer_facts import LayerFacts
 from layerscope.diagnose.registry import rule_of_run, rule_with_memory
 
 

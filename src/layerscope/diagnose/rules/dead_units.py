@@ -8,12 +8,12 @@ from math import isnan, nan
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.figures import Flags, Series, Steps, Values
-from layerscope.diagnose.last_known import note_first
-from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.loss_terms import is_of_no_known_kind, note_if_baseline
-from layerscope.diagnose.simple_network import dies_by_chance
-from layerscope.diagnose.solved import has_learned, is_learning, note_if_solved
+from layerscope.diagnose.measured.figures import Flags, Series, Steps, Values
+from layerscope.diagnose.measured.last_known import note_first
+from layerscope.diagnose.measured.layer_facts import LayerFacts
+from layerscope.diagnose.questions.loss_terms import is_of_no_known_kind, note_if_baseline
+from layerscope.diagnose.questions.simple_network import dies_by_chance
+from layerscope.diagnose.questions.solved import has_learned, is_learning, note_if_solved
 from layerscope.diagnose.symptoms import A_TENTH, graded
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from layerscope.diagnose import Case, Figures, Finding, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.last_function import LastFunction
-from layerscope.diagnose.last_known import note_first
-from layerscope.diagnose.loss_curve import HALF
 from layerscope.diagnose.losses.loss_kind import ERRORS, Loss
-from layerscope.diagnose.solved import left_of_chance
+from layerscope.diagnose.measured.last_function import LastFunction
+from layerscope.diagnose.measured.last_known import note_first
+from layerscope.diagnose.measured.loss_curve import HALF
+from layerscope.diagnose.questions.solved import left_of_chance
 
 _DROPPED = 0.02
 """Of a batch of 32 with ten outputs that is six."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.last_function import LastFunction
+from layerscope.diagnose.measured.last_function import LastFunction
 
 _TAIL = 0.75
 """Of a thousand normal numbers one percent have 0.08 of the squares, of exponential ones 0.22, of

@@ -3,7 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose import Figures, Symptoms, Thresholds, rule
-from layerscope.diagnose.figures import Values
+from layerscope.diagnose.measured.figures import Values
 
 _BY_CHANCE = 10.0
 """Tokens per expert in a step: an even router passes an expert by with a chance of exp(-10)."""

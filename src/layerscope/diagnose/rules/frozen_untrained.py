@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.solved import left_of_chance
+from layerscope.diagnose.questions.solved import left_of_chance
 
 _AT_CHANCE = 0.95
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.loss_curve import WINDOW
-from layerscope.diagnose.pace import median_update
-from layerscope.diagnose.solved import has_learned, is_learning, is_solved
+from layerscope.diagnose.measured.loss_curve import WINDOW
+from layerscope.diagnose.questions.pace import median_update
+from layerscope.diagnose.questions.solved import has_learned, is_learning, is_solved
 
 _MANY = 256
 """Samples of a batch: of fewer nobody says that they are too many for one step."""

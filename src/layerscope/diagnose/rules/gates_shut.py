@@ -3,7 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.solved import has_learned
+from layerscope.diagnose.questions.solved import has_learned
 
 _NEARLY_ALL = 0.9
 _LASTS = 2

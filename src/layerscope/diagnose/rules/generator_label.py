@@ -3,7 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.in_each_look import LOOKS
+from layerscope.diagnose.questions.in_each_look import LOOKS
 
 
 @rule_of_run("generator_label", looks_at=("judge_asks", "maker_asks"))

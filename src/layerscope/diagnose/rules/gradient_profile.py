@@ -12,13 +12,13 @@ from functools import lru_cache
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.figures import Flags, Series, Values
-from layerscope.diagnose.last_known import note_first
-from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.pace import has_moved_far
-from layerscope.diagnose.profile import Profile, culprits, profile_of
-from layerscope.diagnose.simple_network import dies_by_chance
-from layerscope.diagnose.solved import beats_chance, has_learned, note_if_solved
+from layerscope.diagnose.measured.figures import Flags, Series, Values
+from layerscope.diagnose.measured.last_known import note_first
+from layerscope.diagnose.measured.layer_facts import LayerFacts
+from layerscope.diagnose.questions.pace import has_moved_far
+from layerscope.diagnose.questions.profile import Profile, culprits, profile_of
+from layerscope.diagnose.questions.simple_network import dies_by_chance
+from layerscope.diagnose.questions.solved import beats_chance, has_learned, note_if_solved
 from layerscope.diagnose.symptoms import Limits, graded
 
 

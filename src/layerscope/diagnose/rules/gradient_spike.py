@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.figures import Flags, Series, Values
-from layerscope.diagnose.median import known_median
-from layerscope.diagnose.pace import median_update
+from layerscope.diagnose.measured.figures import Flags, Series, Values
+from layerscope.diagnose.questions.median import known_median
+from layerscope.diagnose.questions.pace import median_update
 from layerscope.diagnose.symptoms import A_TENTH
 
 _RECENT = 50  # steps in the running median

@@ -3,7 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.figures import Flags
+from layerscope.diagnose.measured.figures import Flags
 from layerscope.diagnose.rules.biased import FEW_UNITS
 from layerscope.diagnose.symptoms import graded
 

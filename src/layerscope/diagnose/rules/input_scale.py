@@ -3,7 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.figures import Flags, Values
+from layerscope.diagnose.measured.figures import Flags, Values
 
 _SOURCE = "LeCun et al. 1998, Efficient BackProp, section 4.3: inputs of mean 0 and variance 1"
 _MEAN_AND_DEVIATION = 2

@@ -3,9 +3,9 @@
 import numpy as np
 
 from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.figures import Flags
-from layerscope.diagnose.in_each_look import LOOKS
-from layerscope.diagnose.solved import has_learned
+from layerscope.diagnose.measured.figures import Flags
+from layerscope.diagnose.questions.in_each_look import LOOKS
+from layerscope.diagnose.questions.solved import has_learned
 
 _BLANK = 0.5
 _ONE_TOKEN = 0.9

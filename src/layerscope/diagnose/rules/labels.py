@@ -3,17 +3,21 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.figures import Flags, Series
-from layerscope.diagnose.last_function import LastFunction
-from layerscope.diagnose.loss_curve import FIRST, WINDOW, CurveOfBlock
-from layerscope.diagnose.loss_terms import is_of_no_known_kind
 from layerscope.diagnose.losses.loss_kind import Loss
-from layerscope.diagnose.pace import median_update
-from layerscope.diagnose.patience import attends, patience_of, targets_have_grown
-from layerscope.diagnose.shared import once_a_block
-from layerscope.diagnose.simple_network import rather
-from layerscope.diagnose.solved import guessing_among_candidates, is_learning, times_its_mean
-from layerscope.diagnose.target_bits import CLASSES, targets_may_be_classes
+from layerscope.diagnose.measured.figures import Flags, Series
+from layerscope.diagnose.measured.last_function import LastFunction
+from layerscope.diagnose.measured.loss_curve import FIRST, WINDOW, CurveOfBlock
+from layerscope.diagnose.questions.loss_terms import is_of_no_known_kind
+from layerscope.diagnose.questions.once_a_block import once_a_block
+from layerscope.diagnose.questions.pace import median_update
+from layerscope.diagnose.questions.patience import attends, patience_of, targets_have_grown
+from layerscope.diagnose.questions.simple_network import rather
+from layerscope.diagnose.questions.solved import (
+    guessing_among_candidates,
+    is_learning,
+    times_its_mean,
+)
+from layerscope.diagnose.questions.target_bits import CLASSES, targets_may_be_classes
 
 
 @rule_of_run("labels_without_signal")

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.figures import Series
-from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.median import known_median
-from layerscope.diagnose.recurrent import is_recurrent
-from layerscope.diagnose.roles import Roles
+from layerscope.diagnose.measured.figures import Series
+from layerscope.diagnose.measured.layer_facts import LayerFacts
+from layerscope.diagnose.measured.roles import Roles
+from layerscope.diagnose.questions.median import known_median
+from layerscope.diagnose.questions.recurrent import is_recurrent
 
 _LARGE = 10.0
 """Times the root of 1 / fan_in; Kaiming's are 1.4, and torch's own 0.6."""

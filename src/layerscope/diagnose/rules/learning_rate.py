@@ -3,12 +3,12 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Finding, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.figures import Flags
-from layerscope.diagnose.last_known import last_known
-from layerscope.diagnose.loss_curve import FIRST, HALF, WINDOW
 from layerscope.diagnose.losses.loss_kind import OF_BITS, OF_CLASSES
-from layerscope.diagnose.rate_shapes import at_the_end, begins_anew, compounds, never_rises
-from layerscope.diagnose.solved import is_learning, left_of_chance
+from layerscope.diagnose.measured.figures import Flags
+from layerscope.diagnose.measured.last_known import last_known
+from layerscope.diagnose.measured.loss_curve import FIRST, HALF, WINDOW
+from layerscope.diagnose.questions import rate_shapes
+from layerscope.diagnose.questions.solved import is_learning, left_of_chance
 
 _GONE = 1e-9
 """Of the largest rate. A cosine that ends at 0 is below for 20 steps only if it took a million."""
@@ -146,14 +146,14 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
     depth[0] = deep[-1]
     sunk &= (deep > _PART * curve.known) & (curve.known >= 2 * thresholds.patience)
     sunk &= left > HALF
-    compound = compounds(np.where(curve.alone, rates, np.nan), memory)
+    compound = rate_shapes.compounds(np.where(curve.alone, rates, np.nan), memory)
     compound &= (values < _TENTH) & (left > HALF) & ~ill
-    anew = begins_anew(np.where(curve.alone, rates, np.nan), figures.steps, memory)
+    anew = rate_shapes.begins_anew(np.where(curve.alone, rates, np.nan), figures.steps, memory)
     anew &= (left > HALF) & (curve.known >= 2 * thresholds.patience)
     asked = memory.known("asked", figures["rate_asked"])
     lowered = (highest < _FADED * (1 - 1e-6) * asked) & ~ill & curve.alone & (left > HALF)
-    lowered &= never_rises(rates, curve.known, thresholds.patience, memory)
-    at_last = at_the_end(figures, rates, asked, memory)
+    lowered &= rate_shapes.never_rises(rates, curve.known, thresholds.patience, memory)
+    at_last = rate_shapes.at_the_end(figures, rates, asked, memory)
     endless = (at_last < _HALF_OF_ASKED) & curve.alone
     values = np.where(endless, at_last, values)
     values = np.where(lowered, highest / asked, values)

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.enough_samples import present_and_start
-from layerscope.diagnose.figures import Flags, Values
-from layerscope.diagnose.larger_targets import growth_of_an_error, largest_targets
-from layerscope.diagnose.loss_curve import WINDOW
-from layerscope.diagnose.loss_terms import is_of_no_known_kind, is_of_rewards
-from layerscope.diagnose.pace import OF_LEVELS, way_so_far
-from layerscope.diagnose.patience import IF_OWN_TARGETS, may_have_own_targets
-from layerscope.diagnose.recurrent import CLIP, is_clipped, is_recurrent
-from layerscope.diagnose.solved import guessing_among_candidates, is_solved
+from layerscope.diagnose.measured.figures import Flags, Values
+from layerscope.diagnose.measured.loss_curve import WINDOW
+from layerscope.diagnose.questions.enough_samples import present_and_start
+from layerscope.diagnose.questions.larger_targets import growth_of_an_error, largest_targets
+from layerscope.diagnose.questions.loss_terms import is_of_no_known_kind, is_of_rewards
+from layerscope.diagnose.questions.pace import OF_LEVELS, way_so_far
+from layerscope.diagnose.questions.patience import IF_OWN_TARGETS, may_have_own_targets
+from layerscope.diagnose.questions.recurrent import CLIP, is_clipped, is_recurrent
+from layerscope.diagnose.questions.solved import guessing_among_candidates, is_solved
 from layerscope.diagnose.symptoms import A_TENTH
 
 _SIGN = "check the sign of the loss, and the optimizer's maximize"

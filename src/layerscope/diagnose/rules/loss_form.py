@@ -3,10 +3,10 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.figures import Flags, Values
-from layerscope.diagnose.in_each_look import LOOKS
-from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.losses.loss_kind import Loss
+from layerscope.diagnose.measured.figures import Flags, Values
+from layerscope.diagnose.measured.last_function import LastFunction
+from layerscope.diagnose.questions.in_each_look import LOOKS
 
 _ENOUGH = 64
 

@@ -5,13 +5,17 @@ from functools import lru_cache
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.figures import Flags, Series
-from layerscope.diagnose.larger_rate import LargerRate, larger_rate
-from layerscope.diagnose.last_function import LastFunction
-from layerscope.diagnose.loss_curve import HALF, WINDOW
-from layerscope.diagnose.loss_terms import is_of_rewards, may_be_of_terms, without_what_grew_beside
 from layerscope.diagnose.losses.loss_kind import ERRORS
-from layerscope.diagnose.pace import (
+from layerscope.diagnose.measured.figures import Flags, Series
+from layerscope.diagnose.measured.last_function import LastFunction
+from layerscope.diagnose.measured.loss_curve import HALF, WINDOW
+from layerscope.diagnose.questions.larger_rate import LargerRate, larger_rate
+from layerscope.diagnose.questions.loss_terms import (
+    is_of_rewards,
+    may_be_of_terms,
+    without_what_grew_beside,
+)
+from layerscope.diagnose.questions.pace import (
     falls_on,
     is_ending,
     keeps_pace,
@@ -19,15 +23,15 @@ from layerscope.diagnose.pace import (
     moves_unseen,
     way_so_far,
 )
-from layerscope.diagnose.patience import LATE, attends, patience_of, targets_have_grown
-from layerscope.diagnose.simple_network import rather
-from layerscope.diagnose.solved import (
+from layerscope.diagnose.questions.patience import LATE, attends, patience_of, targets_have_grown
+from layerscope.diagnose.questions.simple_network import rather
+from layerscope.diagnose.questions.solved import (
     guessing_among_candidates,
     is_solved,
     left_of_chance,
     times_its_mean,
 )
-from layerscope.diagnose.target_bits import targets_are_bits
+from layerscope.diagnose.questions.target_bits import targets_are_bits
 
 _SURE = 3.0  # standard errors: of hundreds of steps one in a thousand is that far out by chance
 _STEADY = 0.02  # standard error / level; what fluctuates more may be a game, or a reward

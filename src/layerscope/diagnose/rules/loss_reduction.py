@@ -3,9 +3,9 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.in_each_look import LOOKS
 from layerscope.diagnose.losses.loss_kind import Loss
-from layerscope.diagnose.solved import is_learning
+from layerscope.diagnose.questions.in_each_look import LOOKS
+from layerscope.diagnose.questions.solved import is_learning
 
 _TIMES = 10.0
 """A sum over fewer samples changes the pace by less than what one tries of learning rates."""

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.larger_targets import growth_of_an_error
-from layerscope.diagnose.loss_terms import may_be_of_terms, without_what_grew_beside
-from layerscope.diagnose.pace import median_update
-from layerscope.diagnose.patience import IF_OWN_TARGETS, may_have_own_targets
-from layerscope.diagnose.solved import guessing_among_candidates
+from layerscope.diagnose.questions.larger_targets import growth_of_an_error
+from layerscope.diagnose.questions.loss_terms import may_be_of_terms, without_what_grew_beside
+from layerscope.diagnose.questions.pace import median_update
+from layerscope.diagnose.questions.patience import IF_OWN_TARGETS, may_have_own_targets
+from layerscope.diagnose.questions.solved import guessing_among_candidates
 
 _RISING = Advice(
     "the loss rises from the start, steadily and by small steps: it is {value:.3g} times what it "

@@ -3,8 +3,8 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.figures import Series, Values
-from layerscope.diagnose.in_each_look import LOOKS
+from layerscope.diagnose.measured.figures import Series, Values
+from layerscope.diagnose.questions.in_each_look import LOOKS
 
 
 @rule_of_run("penalty_without_gradient", looks_at=("number_added", "term_cut_off"))

@@ -3,13 +3,13 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.figures import Flags, Series
-from layerscope.diagnose.in_each_look import LOOKS, in_each_look
-from layerscope.diagnose.loss_curve import WINDOW
-from layerscope.diagnose.loss_terms import is_of_no_known_kind, is_of_rewards
 from layerscope.diagnose.losses.loss_kind import OF_BITS, Loss
 from layerscope.diagnose.losses.shares import Shares
-from layerscope.diagnose.target_bits import targets_beyond_bits
+from layerscope.diagnose.measured.figures import Flags, Series
+from layerscope.diagnose.measured.loss_curve import WINDOW
+from layerscope.diagnose.questions.in_each_look import LOOKS, in_each_look
+from layerscope.diagnose.questions.loss_terms import is_of_no_known_kind, is_of_rewards
+from layerscope.diagnose.questions.target_bits import targets_beyond_bits
 
 _ROOT_OF_LARGEST = 1e18  # float32's largest number is 3e38, and errors are squared
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.figures import Flags
-from layerscope.diagnose.in_each_look import LOOKS
+from layerscope.diagnose.measured.figures import Flags
+from layerscope.diagnose.questions.in_each_look import LOOKS
 
 _SEES = 0.25
 """Of the tokens behind a query: under a causal mask it is none, and padding hides some of all."""

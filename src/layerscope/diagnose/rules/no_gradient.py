@@ -5,18 +5,18 @@ from functools import lru_cache
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.figures import Flags
-from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.missing_gradients import (
+from layerscope.diagnose.measured.figures import Flags
+from layerscope.diagnose.measured.layer_facts import LayerFacts
+from layerscope.diagnose.measured.roles import Roles
+from layerscope.diagnose.questions.missing_gradients import (
     are_spent,
     cancelled_gradients,
     follow_by_hand,
     without_any,
     without_tokens,
 )
-from layerscope.diagnose.recurrent import recurrences
-from layerscope.diagnose.roles import Roles
-from layerscope.diagnose.solved import is_solved
+from layerscope.diagnose.questions.recurrent import recurrences
+from layerscope.diagnose.questions.solved import is_solved
 
 _ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP, _FLAT, _BESIDE = range(7)
 _CANCELLED, _IN_PART, _OF_SLOPES, _FLAT_PART, _FED_ZEROS, _PLACELESS, _IN_CHECKPOINT = range(7, 14)

@@ -3,9 +3,9 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.in_each_look import LOOKS
-from layerscope.diagnose.patience import patience_of
-from layerscope.diagnose.solved import has_learned, left_of_chance
+from layerscope.diagnose.questions.in_each_look import LOOKS
+from layerscope.diagnose.questions.patience import patience_of
+from layerscope.diagnose.questions.solved import has_learned, left_of_chance
 
 _NOTHING = 0.9
 """Of what guessing costs: what is below may be learned by heart, or from how often tokens come."""

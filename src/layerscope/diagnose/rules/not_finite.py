@@ -3,9 +3,9 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.recurrent import CLIP, is_recurrent
-from layerscope.diagnose.roles import Roles
+from layerscope.diagnose.measured.layer_facts import LayerFacts
+from layerscope.diagnose.measured.roles import Roles
+from layerscope.diagnose.questions.recurrent import CLIP, is_recurrent
 
 _OUTPUT, _INPUT, _BETWEEN, _WEIGHTS, _BACKWARD, _WEIGHT_GRADIENT, _PARAMETER, _EPSILON = range(8)
 _OUTPUT_AT_ONCE, _GIVEN_UNKNOWN = 8, 9

@@ -3,7 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.batch_variety import variety_of_batches
+from layerscope.diagnose.questions.batch_variety import variety_of_batches
 
 _SHARE = 0.25
 """Of the labels' entropy. In random batches of n samples it is lowest where a class is so rare that

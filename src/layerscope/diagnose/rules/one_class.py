@@ -3,8 +3,8 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.figures import Flags, Values
 from layerscope.diagnose.losses.loss_kind import OF_BITS, Loss
+from layerscope.diagnose.measured.figures import Flags, Values
 
 _ENOUGH = 300
 """Labels, all of one class: with 95 % certainty less than 1 % of all are of another (the rule of

@@ -3,7 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.solved import is_solved
+from layerscope.diagnose.questions.solved import is_solved
 
 _OFTEN = 0.5
 """Optimizers that are made anew / steps. Once an epoch, or at a restart, is on purpose."""

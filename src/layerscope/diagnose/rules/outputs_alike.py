@@ -3,8 +3,8 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.figures import Flags, Steps, Values
-from layerscope.diagnose.in_each_look import LOOKS
+from layerscope.diagnose.measured.figures import Flags, Steps, Values
+from layerscope.diagnose.questions.in_each_look import LOOKS
 
 _ALIKE = 0.99
 _DRAWN, _RISEN = 0.9, 0.2

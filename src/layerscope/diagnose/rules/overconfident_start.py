@@ -3,11 +3,11 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.figures import Flags, Series
-from layerscope.diagnose.in_each_look import LOOKS, in_each_look
-from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.losses.loss_kind import ERRORS, OF_BITS, Loss
-from layerscope.diagnose.roles import LARGEST_GAIN, Roles
+from layerscope.diagnose.measured.figures import Flags, Series
+from layerscope.diagnose.measured.layer_facts import LayerFacts
+from layerscope.diagnose.measured.roles import LARGEST_GAIN, Roles
+from layerscope.diagnose.questions.in_each_look import LOOKS, in_each_look
 
 _FAR = 10.0  # times the targets: the loss then starts a hundred times as high as that of saying 0
 _ABOVE = 3.0

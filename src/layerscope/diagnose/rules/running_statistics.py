@@ -3,7 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.figures import Series
+from layerscope.diagnose.measured.figures import Series
 
 _OF_ONE_BATCH = 0.5
 _OF_THE_START = 0.5

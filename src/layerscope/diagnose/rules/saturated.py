@@ -5,12 +5,12 @@ from functools import lru_cache
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.figures import Flags, Series, Values
-from layerscope.diagnose.last_known import note_first
-from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.loss_terms import note_if_baseline
-from layerscope.diagnose.roles import GATES, LARGEST_GAIN, Roles
-from layerscope.diagnose.solved import has_learned, note_if_solved
+from layerscope.diagnose.measured.figures import Flags, Series, Values
+from layerscope.diagnose.measured.last_known import note_first
+from layerscope.diagnose.measured.layer_facts import LayerFacts
+from layerscope.diagnose.measured.roles import GATES, LARGEST_GAIN, Roles
+from layerscope.diagnose.questions.loss_terms import note_if_baseline
+from layerscope.diagnose.questions.solved import has_learned, note_if_solved
 from layerscope.diagnose.symptoms import graded
 
 

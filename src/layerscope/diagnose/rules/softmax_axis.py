@@ -3,8 +3,8 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.losses.loss_kind import ERRORS, Loss
+from layerscope.diagnose.measured.last_function import LastFunction
 
 _CLAMPED = 1e-6
 """A loss: probabilities are often cut off at 1e-7 from 0 and 1, in float32."""

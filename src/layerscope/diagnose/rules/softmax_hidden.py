@@ -3,7 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose import Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.roles import Roles
+from layerscope.diagnose.measured.roles import Roles
 
 
 @rule_with_memory("softmax_hidden")

@@ -3,11 +3,11 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.last_known import last_known
-from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.median import known_median
-from layerscope.diagnose.pace import update_ratio
-from layerscope.diagnose.recurrent import is_recurrent
+from layerscope.diagnose.measured.last_known import last_known
+from layerscope.diagnose.measured.layer_facts import LayerFacts
+from layerscope.diagnose.questions.median import known_median
+from layerscope.diagnose.questions.pace import update_ratio
+from layerscope.diagnose.questions.recurrent import is_recurrent
 from layerscope.diagnose.symptoms import graded
 
 _SLOW = -1.0  # log10: a layer at a far lower rate, whose weights are not small in proportion

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.figures import Values
+from layerscope.diagnose.measured.figures import Values
 
 _FEWEST = 4  # additions, of which two halves say something
 _HALF_OCTAVES = 100  # of what the optimizer has moved: a factor of 2^50

@@ -3,7 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.figures import Flags, Values
+from layerscope.diagnose.measured.figures import Flags, Values
 
 
 @rule_of_run("target_is_input", looks_at=("targets_are_inputs", "target_column"))

@@ -5,14 +5,14 @@ import math
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.figures import Values
-from layerscope.diagnose.last_function import LastFunction
-from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.loss_terms import is_of_no_known_kind
 from layerscope.diagnose.losses.loss_kind import ERRORS, Loss
 from layerscope.diagnose.losses.shares import Shares
-from layerscope.diagnose.roles import Roles
-from layerscope.diagnose.target_bits import targets_are_bits, targets_beyond_bits
+from layerscope.diagnose.measured.figures import Values
+from layerscope.diagnose.measured.last_function import LastFunction
+from layerscope.diagnose.measured.layer_facts import LayerFacts
+from layerscope.diagnose.measured.roles import Roles
+from layerscope.diagnose.questions.loss_terms import is_of_no_known_kind
+from layerscope.diagnose.questions.target_bits import targets_are_bits, targets_beyond_bits
 
 _BEYOND = 0.05
 """Of the targets' spread: labels smoothed to 0 and 1 are within."""

@@ -4,8 +4,8 @@ import numpy as np
 
 from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.losses.loss_kind import ERRORS, Loss
-from layerscope.diagnose.solved import left_of_chance
-from layerscope.diagnose.target_bits import CLASSES, targets_may_be_classes
+from layerscope.diagnose.questions.solved import left_of_chance
+from layerscope.diagnose.questions.target_bits import CLASSES, targets_may_be_classes
 
 _SMALL = 0.01
 """Of the outputs that a network begins with: steps of a usual size move these by so much."""

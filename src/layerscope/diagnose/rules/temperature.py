@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.figures import Values
-from layerscope.diagnose.in_each_look import LOOKS
+from layerscope.diagnose.measured.figures import Values
+from layerscope.diagnose.questions.in_each_look import LOOKS
 
 _HIGH = 10.0
 _FLOOR, _HIGH_FLOOR = 0.5, 0.75

@@ -7,8 +7,8 @@ import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.losses.loss_kind import ERRORS, OF_BITS, OF_CLASSES
-from layerscope.diagnose.roles import Roles
-from layerscope.diagnose.solved import left_of_chance
+from layerscope.diagnose.measured.roles import Roles
+from layerscope.diagnose.questions.solved import left_of_chance
 
 _FEW = 2
 """Units. A plane is drawn for eyes; a code of three and more is a size that one may well choose."""

@@ -7,11 +7,11 @@ CS231n, Neural Networks Part 3, "ratio of weights:updates".
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.figures import Flags, Series, Values
-from layerscope.diagnose.last_known import last_known
-from layerscope.diagnose.pace import update_ratio
-from layerscope.diagnose.recurrent import CLIP, is_clipped, is_recurrent
-from layerscope.diagnose.solved import is_learning
+from layerscope.diagnose.measured.figures import Flags, Series, Values
+from layerscope.diagnose.measured.last_known import last_known
+from layerscope.diagnose.questions.pace import update_ratio
+from layerscope.diagnose.questions.recurrent import CLIP, is_clipped, is_recurrent
+from layerscope.diagnose.questions.solved import is_learning
 from layerscope.diagnose.symptoms import A_TENTH, graded
 
 _LOSS_GREW = 2.0

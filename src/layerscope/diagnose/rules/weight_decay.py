@@ -5,11 +5,11 @@ from functools import lru_cache
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.figures import Flags, Series
-from layerscope.diagnose.last_known import note_first
-from layerscope.diagnose.loss_curve import HALF
-from layerscope.diagnose.roles import Roles
-from layerscope.diagnose.solved import left_of_chance
+from layerscope.diagnose.measured.figures import Flags, Series
+from layerscope.diagnose.measured.last_known import note_first
+from layerscope.diagnose.measured.loss_curve import HALF
+from layerscope.diagnose.measured.roles import Roles
+from layerscope.diagnose.questions.solved import left_of_chance
 
 _SHRUNK = 0.5
 _FAST = 1e-3

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from layerscope.diagnose import Case, Figures, Finding, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.solved import has_learned
+from layerscope.diagnose.questions.solved import has_learned
 
 _OFTEN = 3
 """Times: a training may be begun again, and the best weights be loaded once."""

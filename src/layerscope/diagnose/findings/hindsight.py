@@ -1,0 +1,100 @@
+"""What a warning turns out to be once the run has gone on: a note, where the network learns."""
+
+from dataclasses import replace
+
+from layerscope.diagnose.findings.finding import Finding
+from layerscope.diagnose.measured.loss_curve import FIRST, HALF, WINDOW, LossCurve
+from layerscope.diagnose.thresholds import Thresholds
+
+_OUTGROWN = ("vanishing_gradient", "dead_units", "padding_read", "no_positions")
+"""Warnings that say that a network cannot learn: one that has learned has outgrown them."""
+
+_OUTGROWN_IN_PEACE = ("collapsed", "update_too_large")
+"""Likewise, of what was so from the first steps on, and is over, unless the loss was thrown up.
+Deep sigmoids begin alike, and weights that begin small grow by large steps."""
+
+_PASSING = ("dead_units", "labels_without_signal")
+"""Units that are active again were not dead, and a loss below chance has found the signal. Of a
+layer of which more is alive than dead a network learns on, if it does, where noise keeps its loss
+above half of the start, as of a likelihood of pixels.
+"""
+
+_OF_A_RISE = ("loss_rising", "loss_not_falling")
+"""Steps that go the wrong way do not bring a loss down again. One that compares a network with a
+teacher that is a mean of its own weights (Caron et al. 2021, DINO) begins low, since both are the
+same, and rises before it falls."""
+
+_OF_TERMS = ("loss_diverged", "dead_units", "collapsed")
+"""A loss of no known kind whose rise is undone has not diverged: a term of it grew, as that of a
+code book which an encoder runs away from (van den Oord et al. 2017, VQ-VAE). Until several of the
+codes are taken, a decoder gets the same for all samples, and some of its units are silent."""
+
+_OF_GROWING_TARGETS = ("dead_units", "gradient_spike", "loss_diverged", "target_scale")
+"""What they tell of grows with the targets: a value that is learned may well have it, and a state
+that an agent never comes to has units of its own."""
+
+_GROWTH = 1000.0
+"""Times that a loss may well grow with them."""
+
+
+def in_hindsight(
+    finding: Finding, curve: LossCurve, last_step: int, thresholds: Thresholds
+) -> Finding:
+    """The finding, or a note of it where the network has learned since what the warning said it
+    could not, where functions fill while it learns on, where a spike was that of a task that it has
+    solved, where the first steps have mended a start, or where it is what comes of targets that
+    grow.
+
+    Args:
+        curve: the run's loss so far.
+        last_step: the last one that was judged.
+    """
+    rule, is_over = finding.rule, finding.last_step + WINDOW <= last_step
+    # It was said not to fall at all: some networks begin late.
+    was_flat = rule == "loss_not_falling" and finding.value > thresholds.loss_stuck
+    in_peace = finding.step < FIRST and is_over and not curve.was_thrown
+    is_passing = (
+        (rule == "full_batch" and finding.threshold > 0)
+        or (rule == "saturated" and finding.step > 0)
+        or (rule in _PASSING and is_over)
+        or (rule == "dead_units" and finding.worst <= HALF)
+        or (was_flat and finding.severity == "warning")
+    )
+    # Not one that drops too much in any network, nor one after the last layer.
+    kept_up = rule == "dropout_high" and finding.threshold == thresholds.dropout_usual
+    wants_all_data = rule == "full_batch" and finding.threshold == 0  # its optimizer does
+    is_outgrown = finding.severity == "warning" and (
+        was_flat
+        or rule in _OUTGROWN
+        or wants_all_data
+        or kept_up
+        or (rule in _OUTGROWN_IN_PEACE and in_peace)
+    )
+    grows = rule in _OF_GROWING_TARGETS and curve.targets_have_grown
+    grows &= rule != "loss_diverged" or finding.worst < _GROWTH
+    is_undone = rule in _OF_TERMS and is_over and finding.severity == "warning"
+    is_undone &= curve.is_of_no_known_kind and curve.is_below_start and curve.has_learned
+    if (
+        grows
+        or is_undone
+        or (rule in _OF_A_RISE and is_over and curve.came_down)
+        or (is_passing and curve.falls_on)
+        or (is_outgrown and curve.has_learned)
+        or (
+            rule == "gradient_spike" and (curve.is_solved or (is_over and curve.is_solved_in_spite))
+        )
+        # Of coordinates, say, some functions are at their ends from the first step on, and a layer
+        # learns by the others: one that has solved its task was not kept from it.
+        or (rule == "saturated" and finding.severity == "warning" and curve.is_solved)
+        or (rule == "overconfident_start" and _was_mended_at_once(finding, curve))
+    ):
+        return replace(finding, severity="note")
+    return finding
+
+
+def _was_mended_at_once(finding: Finding, curve: LossCurve) -> bool:
+    """Whether the loss of classes, whose weights were none too large, was below chance within the
+    first steps, in multiples of which it is told.
+    """
+    of_usual_weights = f"uniform guessing (limit {finding.threshold:g}), though"
+    return of_usual_weights in finding.explanation and curve.fell_below(1 / finding.value)

@@ -1,0 +1,137 @@
+"""A warning becomes a note where the run has shown that it was none, and in no other case."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from layerscope.diagnose import Thresholds
+from layerscope.diagnose.findings.finding import Finding
+from layerscope.diagnose.findings.hindsight import in_hindsight
+from layerscope.diagnose.measured.loss_curve import LossCurve
+from tests.diagnose.measured.test_loss_curve import figures
+
+STEPS = 101
+
+
+@cache
+def curve(end, *, thrown=False, targets=1.0, kind=np.nan):
+    """Of a loss that falls from 1, the size of whose targets goes to `targets` times as much."""
+    followed = LossCurve()
+    losses = np.geomspace(1, end, STEPS)
+    if thrown:
+        losses[50] = 2.0
+    seen = figures(losses)
+    seen["target_rms"][:] = np.geomspace(1, targets, STEPS)
+    seen["loss_kind"][:] = kind
+    followed.of(seen)
+    return followed
+
+
+FLAT, FALLS, LEARNED, SOLVED = (curve(end) for end in (1.0, 0.6, 0.3, 0.03))
+THROWN, GROWN = curve(0.3, thrown=True), curve(1.0, targets=100.0)
+TERMS, SQUARES, TERMS_FLAT = (
+    curve(end, thrown=True, kind=k) for end, k in ((0.3, 0), (0.3, 6), (1.0, 0))
+)
+
+
+def test_the_curves_are_what_they_are_called():
+    assert (FLAT.falls_on, FLAT.has_learned, FLAT.targets_have_grown) == (False, False, False)
+    assert (FALLS.falls_on, FALLS.has_learned) == (True, False)
+    assert (LEARNED.falls_on, LEARNED.has_learned, LEARNED.is_solved) == (True, True, False)
+    assert SOLVED.is_solved
+    assert (THROWN.falls_on, THROWN.has_learned) == (False, True)
+    assert (GROWN.targets_have_grown, GROWN.falls_on) == (True, False)
+
+
+def severity(rule, curve, severity="warning", **of):
+    about = {"step": 0, "last_step": 50, "value": 1.0, "worst": 1.0, "threshold": 0.5} | of
+    finding = Finding(rule, severity, "00", layers=1, source="", explanation="", remedy="", **about)
+    return in_hindsight(finding, curve, STEPS - 1, Thresholds()).severity
+
+
+@pytest.mark.parametrize(
+    ("rule", "curve", "of"),
+    [
+        *((rule, THROWN, {}) for rule in ("vanishing_gradient", "padding_read", "no_positions")),
+        ("dead_units", THROWN, {"last_step": 100}),
+        ("collapsed", LEARNED, {"last_step": 80, "step": 4}),
+        ("update_too_large", LEARNED, {}),
+        ("loss_not_falling", THROWN, {"value": 0.99}),
+        ("loss_not_falling", FALLS, {"value": 0.99}),
+        ("full_batch", FALLS, {}),
+        ("full_batch", THROWN, {"threshold": 0.0}),
+        ("saturated", FALLS, {"step": 1}),
+        ("labels_without_signal", FALLS, {}),
+        ("dropout_high", LEARNED, {"threshold": Thresholds().dropout_usual}),
+        ("dead_units", FALLS, {}),
+        ("dead_units", FALLS, {"last_step": 100, "worst": 0.5}),
+        *((rule, SOLVED, {}) for rule in ("gradient_spike", "saturated")),
+        ("dead_units", GROWN, {"worst": 2000.0}),
+        ("gradient_spike", GROWN, {}),
+        ("target_scale", GROWN, {}),
+        ("loss_diverged", GROWN, {"worst": 999.0}),
+        *((rule, TERMS, {"step": 20}) for rule in ("loss_diverged", "dead_units", "collapsed")),
+    ],
+)
+def test_what_the_run_has_shown_to_be_none_is_a_note(rule, curve, of):
+    assert severity(rule, curve, **of) == "note"
+
+
+@pytest.mark.parametrize(
+    ("rule", "curve", "of"),
+    [
+        *((rule, FALLS, {}) for rule in ("vanishing_gradient", "padding_read", "no_positions")),
+        ("vanishing_gradient", LEARNED, {"severity": "critical"}),
+        ("collapsed", LEARNED, {"last_step": 81}),  # not over yet
+        ("collapsed", LEARNED, {"step": 5}),  # not from the start
+        ("collapsed", THROWN, {}),
+        ("collapsed", FALLS, {}),
+        ("loss_not_falling", LEARNED, {"value": 0.9}),
+        ("loss_not_falling", FALLS, {"value": 0.99, "severity": "critical"}),
+        ("loss_not_falling", FLAT, {"value": 0.99}),
+        ("full_batch", FALLS, {"threshold": 0.0}),
+        ("full_batch", THROWN, {}),
+        *(("saturated", of, {}) for of in (FALLS, LEARNED)),
+        ("saturated", SOLVED, {"severity": "critical"}),
+        ("labels_without_signal", FALLS, {"last_step": 81}),
+        ("dead_units", FLAT, {}),
+        ("dropout_high", FALLS, {"threshold": Thresholds().dropout_usual}),
+        ("dropout_high", LEARNED, {"threshold": Thresholds().dropout_high}),
+        ("dropout_high", LEARNED, {"value": 0.48, "threshold": 0.02}),
+        ("dead_units", FALLS, {"last_step": 100, "worst": 0.51}),
+        ("dead_units", FLAT, {"last_step": 100, "worst": 0.5}),
+        ("gradient_spike", LEARNED, {}),
+        ("loss_diverged", GROWN, {"worst": 1001.0}),
+        ("loss_diverged", SOLVED, {}),
+        *((rule, SQUARES, {"step": 20}) for rule in ("loss_diverged", "collapsed")),
+        *((rule, TERMS_FLAT, {}) for rule in ("loss_diverged", "collapsed", "dead_units")),
+        ("loss_diverged", TERMS, {"last_step": 81}),  # not over yet
+        ("loss_diverged", TERMS, {"severity": "critical"}),
+        ("saturated", GROWN, {}),
+        # What a user wrote stays what it is, whatever comes of it.
+        *(("input_scale", of, {"value": 0.99}) for of in (SOLVED, GROWN)),
+        ("input_scale", LEARNED, {"threshold": 0.0}),
+        ("input_scale", LEARNED, {"step": 10}),
+    ],
+)
+def test_everything_else_stays_as_its_rule_made_it(rule, curve, of):
+    assert severity(rule, curve, **of) == of.get("severity", "warning")
+
+
+@pytest.mark.parametrize(
+    ("times", "words", "expected"),
+    [
+        (1.6, "uniform guessing (limit 1.5), though", "note"),  # the fifth is half
+        (2.5, "uniform guessing (limit 1.5), though", "warning"),  # not yet below chance
+        (1.6, "uniform guessing (limit 1.5)", "warning"),  # weights are large
+        (1.6, "times as large as the targets (limit 1.5), though", "warning"),
+    ],
+)
+def test_a_start_that_a_few_steps_have_mended_is_a_note(times, words, expected):
+    falls = LossCurve()
+    falls.of(figures(np.r_[1.0, 0.9, 0.8, 0.7, 0.5, np.full(60, 0.45)]))
+    finding = Finding(
+        *("overconfident_start", "warning", "00", 0, 1, 0, times, times, 1.5, "", words, "")
+    )
+    assert in_hindsight(finding, falls, 64, Thresholds()).severity == expected
