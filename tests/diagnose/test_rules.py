@@ -1641,6 +1641,20 @@ def test_a_layer_norm_of_one_number_leaves_nothing_and_of_two_which_is_the_large
         assert told in said.explanation
 
 
+@pytest.mark.parametrize(
+    ("few_by", "remedy"), [("", "no norm"), ("1 (GroupNorm)", "1 (GroupNorm): ")]
+)
+def test_a_normalisation_of_one_value_that_is_no_layer_is_told_of_the_layer_behind_it(
+    few_by, remedy
+):
+    layers = network("relu")
+    figures = healthy((layers[0], replace(layers[1], gets_few=1, few_by=few_by), *layers[2:]))
+    said = rules_and_words(figures)["norm_of_few"]
+    assert said.layer == layers[1].name
+    assert said.explanation.startswith(f"what {layers[1].name} gets")
+    assert said.remedy.startswith(remedy)
+
+
 def test_a_normalisation_that_gives_the_same_to_all_did_not_get_the_same():
     figures = healthy(tuple(replace(each, normalizes=i == 5) for i, each in enumerate(network())))
     figures["unit_spread"][:, 5] = 0.0

@@ -54,7 +54,6 @@ def layer_facts(
                 order=output.order,
                 normalizes=not layer.function and normalizes(layer.entry),
                 by_batch=not layer.function and normalizes_by_batch(layer.entry),
-                together=0 if layer.function else normalized_together(layer.entry),
                 weights=tuple(kinds.get(output.name, ())),
                 trainable=trainable.get(
                     output.name, any(p.requires_grad for _, p in layer.parameters)
@@ -70,6 +69,7 @@ def layer_facts(
                 configured=configured,
                 **_of_function(layer),
                 **_of_wiring(layer, wiring),
+                **_normalized_of(layer, wiring),
             )
             for output in of_layer
         ]
@@ -112,6 +112,20 @@ def _of_wiring(layer: Layer, wiring: Mapping[str, Wiring]) -> dict[str, Any]:
         "of_parameter": known.of_parameter,
         "in_checkpoint": known.in_checkpoint,
     }
+
+
+def _normalized_of(layer: Layer, wiring: Mapping[str, Wiring]) -> dict[str, Any]:
+    if layer.function:
+        return {}
+    known = wiring.get(layer.name)
+    own, in_graph = normalized_together(layer.entry), known.normalized_of if known else 0
+    # A layer of torch's that is none itself gets what one that is no layer has made.
+    is_torchs = class_of(layer.entry).__module__.startswith("torch.")
+    if own or normalizes(layer.entry) or not is_torchs:
+        return {"together": own or in_graph}
+    if known is None or not known.none_passes:
+        return {}
+    return {"gets_few": in_graph, "few_by": known.normalized_by}
 
 
 def place_facts(places: Iterable[Place], configured: bool) -> tuple[LayerFacts, ...]:

@@ -110,7 +110,8 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "places_skipped": _OF_NO_ORDER | {"dead_units"},
     "too_narrow": _OF_LOST_GRADIENTS,
     "frozen_untrained": _NO_LEARNING | {"collapsed"},
-    "norm_of_few": _OF_FEW,
+    # Of a single value nothing is left, forward or backward.
+    "norm_of_few": _OF_FEW | _OF_LOST_GRADIENTS,
     # Beside weights that are next to nothing every step is large.
     "weights_decay_to_zero": _OF_LOST_GRADIENTS | {"update_too_large"},
     "updates_rounded_away": _NO_LEARNING | {"update_too_small", "stalled"},

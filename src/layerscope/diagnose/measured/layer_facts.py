@@ -25,8 +25,12 @@ class LayerFacts:
         can_die: whether a unit can get where its derivative is zero or small for good.
         normalizes: whether the module that gets its input is a normalisation.
         by_batch: whether it is one that takes mean and deviation of its own batch.
-        together: of one that looks at a place of a sample alone, as a layer normalisation does, how
-            many of its numbers it normalises together; 0 of any other.
+        together: of one that looks at a sample alone, as a layer normalisation does, how many of
+            its numbers it normalises together, where its class or the first step's graph tells; 0
+            of any other.
+        gets_few: of a layer all of whose input has been through a normalisation of one or two
+            numbers that is no layer, as it has no parameters, how many these are; else 0.
+        few_by: path and class of the module that makes it, if it is one; else "".
         weights: which of the entry's parameters are measured: "weight", "bias".
         trainable: whether any of its parameters required a gradient at the start.
         last: whether it is the last in order: logits and other outputs may have any scale.
@@ -66,6 +70,8 @@ class LayerFacts:
     normalizes: bool = False
     by_batch: bool = False
     together: int = 0
+    gets_few: int = 0
+    few_by: str = ""
     weights: tuple[str, ...] = ()
     trainable: bool = True
     last: bool = False

@@ -40,7 +40,8 @@ class Roles:
             of the data is divided out there.
         embeddings: indices of the embeddings that are reached.
         batch_norms: indices of the batch normalisations that look at their own batch alone.
-        norms_of_few: indices of normalisations that take one or two numbers of a sample together.
+        norms_of_few: indices of normalisations that take one or two numbers of a sample together,
+            and of layers that get what such a one has made.
         last: index of the last layer in forward order; -1 if none is reached.
         streams: of each residual stream the indices of its additions, in their order.
         fan_in: float64 [layers], of matrices and convolutions; NaN of all others.
@@ -72,7 +73,9 @@ class Roles:
         )
         self.embeddings = [i for i in reached if _is_embedding(layers[i])]
         self.batch_norms = [i for i in reached if layers[i].by_batch]
-        self.norms_of_few = [i for i in reached if 0 < layers[i].together <= _FEW]
+        self.norms_of_few = [
+            i for i in reached if 0 < (layers[i].together or layers[i].gets_few) <= _FEW
+        ]
         self.last = reached[-1] if reached else -1
         weighted = [layers[i].order for i in reached if layers[i].weights]
         # Behind all weights stands the loss: there are none whose learning it could spoil.

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from layerscope.record.distributed.shards import class_of, gathers_parameters
 from layerscope.record.graph.axes_of_step import MixedViews, PlacesAxis, SoftmaxWithin
 from layerscope.record.graph.layer_graph import OF_PARAMETER, Wiring, is_of_parameter, wiring
+from layerscope.record.graph.norms_of_few import NormsWithoutParameters
 from layerscope.record.graph.own_backward import OwnBackward
 from layerscope.record.graph_nodes import VIEWS, inputs_of, kind_of, shape_of
 from layerscope.record.network.layers import Layer
@@ -118,7 +119,7 @@ class FirstStep:
     def __init__(self) -> None:
         self.views, self.order, self.places = MixedViews(), OrderRead(), PlacesAxis()
         self.softmax, self.unregistered = SoftmaxWithin(), Unregistered()
-        self.backward = OwnBackward()
+        self.backward, self._norms = OwnBackward(), NormsWithoutParameters()
         self.wiring: dict[str, Wiring] = {}
         self._returned: list[Any] = []  # nodes of the tensors that calls from outside gave
         self._reached: dict[str, tuple[str, nn.Module, nn.Module, Any]] = {}
@@ -135,6 +136,7 @@ class FirstStep:
         """A module of the network has given an output."""
         self.views.note(module, inputs, output)
         self.places.note(module, inputs, output)
+        self._norms.note(module, inputs, output)
 
     def note_returned(self, output: object) -> None:
         """A call from outside has returned this."""
@@ -172,7 +174,8 @@ class FirstStep:
     def end(self, network: nn.Module, get_data: Collection[str]) -> None:
         """The step is over: look at its graph."""
         of_parameter = dict.fromkeys(self._of_parameter - self._reached.keys(), OF_PARAMETER)
-        wired = wiring(list(self._reached.values()), self._returned, get_data)
+        norms = self._norms.take(network)
+        wired = wiring(list(self._reached.values()), self._returned, get_data, norms)
         within = self._in_checkpoint & wired.keys()
         within_too = {name: replace(wired[name], in_checkpoint=True) for name in within}
         self.wiring = wired | within_too | of_parameter
@@ -184,6 +187,7 @@ class FirstStep:
     def forget(self) -> None:
         """Let go of the graph, and of what was reached in it."""
         self._returned.clear()
+        self._norms.forget()
         self._reached.clear()
         self._of_parameter.clear()
         self._in_checkpoint.clear()

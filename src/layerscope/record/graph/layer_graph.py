@@ -8,11 +8,13 @@ it was made of.
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor, nn
 
 from layerscope.record.distributed.shards import class_of
+from layerscope.record.graph.norms_of_few import few_together
 from layerscope.record.graph_nodes import MOVES, PRODUCTS, inputs_of, kind_of
 
 # Functions that only move elements, or scale them: a linear layer behind them still gets what a
@@ -40,6 +42,10 @@ class Wiring:
         of_parameter: whether it is a function of a parameter, and of no data.
         is_end: whether a call from outside returns its output, moved or scaled at most, and no
             layer gets that but one that gets data too, as a discriminator's first does.
+        normalized_of: where there is a normalisation of one or two values of a sample between the
+            outputs that reach it and its own, of how many; else 0.
+        none_passes: whether no output of another layer comes past that normalisation.
+        normalized_by: the module whose normalisation that is, where it has no parameters; else "".
         in_checkpoint: see `FirstStep`.
     """
 
@@ -48,6 +54,9 @@ class Wiring:
     follows: str
     of_parameter: bool = False
     is_end: bool = False
+    normalized_of: int = 0
+    none_passes: bool = False
+    normalized_by: str = ""
     in_checkpoint: bool = False
 
 
@@ -59,6 +68,7 @@ def wiring(
     outputs: Sequence[tuple[str, nn.Module, nn.Module, Any]],
     returned: Iterable[Any] = (),
     get_data: Collection[str] = (),
+    normalizing: Mapping[Any, str] = MappingProxyType({}),
 ) -> dict[str, Wiring]:
     """How layers hang together.
 
@@ -68,9 +78,11 @@ def wiring(
             graph; None for one without a gradient.
         returned: nodes of what calls from outside have returned.
         get_data: names of the layers that get data.
+        normalizing: of nodes that are such a normalisation's, the module that they are of.
     """
     nodes = {id(node): name for name, _, _, node in outputs if node is not None}
-    parents = {name: _parents(node, nodes) for name, _, _, node in outputs}
+    between = {name: _between(node, nodes) for name, _, _, node in outputs}
+    parents = {name: of_layer for name, (of_layer, _) in between.items()}
     # What a frozen layer gives from data alone is not in the graph: where it goes cannot be seen,
     # and it may pass beside all that is called later, as a frozen layer does beside its adapter.
     trunk = _trunk([name for name, *_ in outputs], parents)
@@ -89,8 +101,30 @@ def wiring(
             if before is not None and alone and not _is_bottleneck(bare[before], entry):
                 follows = nodes[before]
         place = tuple(parents[name]), name in trunk, follows
-        made[name] = Wiring(*place, is_end=name in ends)
+        few = min(filter(few_together, between[name][1]), key=few_together, default=None)
+        made[name] = Wiring(
+            *place,
+            is_end=name in ends,
+            normalized_of=few_together(few),
+            none_passes=few is not None and not _passes_by(node, nodes),
+            normalized_by=normalizing.get(few, ""),
+        )
     return made
+
+
+def _passes_by(node: Any, nodes: Mapping[int, str]) -> bool:
+    """Whether a way back from a layer's output to that of another passes no normalisation of one
+    or two values.
+    """
+    seen, waiting = {node}, [] if few_together(node) else inputs_of(node)
+    while waiting:
+        here = waiting.pop()
+        if id(here) in nodes:
+            return True
+        if here not in seen and not few_together(here):
+            seen.add(here)
+            waiting += inputs_of(here)
+    return False
 
 
 def is_of_parameter(output: Tensor, is_linear: bool) -> bool:
@@ -127,10 +161,10 @@ def _input_of_product(node: Any) -> list[Any]:
     return [] if found is None else [found]
 
 
-def _parents(node: Any, nodes: dict[int, str]) -> list[str]:
-    """The nearest layers' outputs on all ways back from a node."""
+def _between(node: Any, nodes: dict[int, str]) -> tuple[list[str], list[Any]]:
+    """The nearest layers' outputs on all ways back from a node, and the nodes up to there."""
     if node is None:
-        return []
+        return [], []
     found: dict[str, None] = {}
     seen, waiting = {id(node)}, inputs_of(node)
     kept = [node]  # an object that is gone may share its id with a later one
@@ -144,7 +178,7 @@ def _parents(node: Any, nodes: dict[int, str]) -> list[str]:
             found[nodes[id(here)]] = None
         else:
             waiting += inputs_of(here)
-    return list(found)
+    return list(found), [each for each in kept if each is node or id(each) not in nodes]
 
 
 def _trunk(order: Sequence[str], parents: dict[str, list[str]]) -> set[str]:
