@@ -3,7 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.measured.layer_facts import LayerFacts
 
 _TWO = 2.0
 
@@ -66,8 +66,8 @@ def norm_of_few(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
             _of_more,
         ),
         Advice(
-            "what {layer} gets has been normalised, {value:.0f} number of a sample by itself: it is "
-            "its own mean, and nothing of it is left",
+            "what {layer} gets has been normalised, {value:.0f} number of a sample by itself: it "
+            "is its own mean, and nothing of it is left",
             _of_more_before,
         ),
         Advice(
