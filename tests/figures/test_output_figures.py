@@ -36,6 +36,25 @@ def test_shares_of_alignments_are_taken_neither_for_labels_nor_for_an_error(loss
     assert kind_of(loss, LossForm(of_alignment=True), alone=False) != Loss.UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("along", "classes", "beside"), [(1, 1, 0), (2, 2, 0), (1, 2, 1), (2, 1, 1)]
+)
+def test_a_softmax_along_another_axis_than_the_classes_is_told(along, classes, beside):
+    torch.manual_seed(0)
+    logits = torch.randn(8, 4, 5, requires_grad=True)
+    values = logits.log_softmax(along).movedim(classes, -1).reshape(-1, logits.shape[classes])
+    (slope,) = torch.autograd.grad(F.nll_loss(values, torch.arange(len(values)) % 4), values)
+    output = Output(
+        Pending.at_hand(values.detach()),
+        Pending.at_hand(slope),
+        len(values),
+        OutputFunction("log_softmax", axis=along),
+        axis=classes,
+    )
+    ends = Ends((), output, (), (), False, (), None, None, None, False, None, None, (), (), {})
+    assert OutputFigures().of(ends, output, 1.0, 1.0)["softmax_beside_classes"] == beside
+
+
 def beside(loss_of, size=300.0, form=None):
     """What is told of the second of two outputs, by loss_of(first, second, classes, targets)."""
     torch.manual_seed(0)

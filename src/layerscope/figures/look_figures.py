@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,8 @@ class LookFigures:
 
     def _of_ends(self, ends: Ends, loss: float, scale: float) -> dict[str, float]:
         loss = loss if ends.loss is None else float(ends.loss.get())
+        if ends.output is not None:
+            ends = replace(ends, output=ends.output.along_classes())
         figures = {**input_figures(ends.data), **ends.figures}
         figures["ids_rounded"] = self._ids.see([(at, each.get()) for at, each in ends.numbers])
         figures["token_share"] = commonest_token([each.numpy() for each in ends.tokens])

@@ -218,8 +218,8 @@ def _of_gradient(
 def _of_loss(output: Output, view: LossView, values: Matrix, loss: float) -> dict[str, float]:
     """What a known loss makes of it."""
     figures = {}
-    if view.kind in (Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT) and output.function.over_middle:
-        figures["softmax_beside_classes"] = 1.0  # the loss takes them along the last axis
+    if view.kind in (Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT) and output.function.axis:
+        figures["softmax_beside_classes"] = float(output.function.axis != output.axis)
     if view.kind is Loss.CROSS_ENTROPY:
         figures["logit_z"] = float(log_of_sum(values).mean())
         figures["temperature"] = view.temperature

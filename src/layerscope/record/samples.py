@@ -14,22 +14,34 @@ _ELEMENTS = 65_536
 """Of a larger output or input some samples are kept, evenly spaced: 256 kB."""
 
 _CHANNELS_FIRST = 4
-"""Axes from which on the second is that of channels, and so of classes."""
+"""Axes from which on the second is that of channels, and so of classes, unless a loss tells."""
 
 
-def evenly_spaced(tensor: Tensor) -> slice:
-    """Which samples to keep of a tensor: as many as fit."""
-    samples = number_of_samples(tensor)
+def feature_axis(axes: int) -> int:
+    """Which axis of a tensor has its features, as long as nothing tells: the last, or channels'."""
+    return 1 if axes >= _CHANNELS_FIRST else -1
+
+
+def other_axis(axes: int) -> int | None:
+    """Which other axis may have classes: the second of three, as a Conv1d gives them, and the last
+    of more; None of fewer, where there is one only.
+    """
+    return None if axes < 3 else -1 if axes >= _CHANNELS_FIRST else 1
+
+
+def evenly_spaced(tensor: Tensor, axis: int | None = None) -> slice:
+    """Which samples to keep of a tensor, with its features along this axis: as many as fit."""
+    samples = number_of_samples(tensor, axis)
     each = max(tensor.numel() // max(samples, 1), 1)
     most = max(_ELEMENTS // each, 1)
     return slice(None, None, max(-(-samples // most), 1))
 
 
-def number_of_samples(tensor: Tensor) -> int:
-    """How many it has: elements / features, which lie along its last axis, or as channels do."""
+def number_of_samples(tensor: Tensor, axis: int | None = None) -> int:
+    """How many it has: elements / features, which lie along this axis, else as a rule."""
     if tensor.ndim <= 1:
         return tensor.numel()
-    features = tensor.shape[1] if tensor.ndim >= _CHANNELS_FIRST else tensor.shape[-1]
+    features = tensor.shape[feature_axis(tensor.ndim) if axis is None else axis]
     return tensor.numel() // max(features, 1)
 
 
@@ -41,16 +53,29 @@ def may_have_a_row_each(given: Iterable[Any], shape: Sequence[int]) -> bool:
     return not tensors or any(shape[0] in each.shape[:2] for each in tensors)
 
 
-def samples_of(tensor: Tensor, rows: slice) -> Pending[Tensor]:
-    """float64 [samples, features], a copy for the host: from a CUDA device it comes later."""
+def samples_of(tensor: Tensor, rows: slice, axis: int | None = None) -> Pending[Tensor]:
+    """float64 [samples, features], a copy for the host: from a CUDA device it comes later.
+
+    Args:
+        rows: of which samples, see `evenly_spaced`.
+        axis: along which the features lie; None where they do as a rule.
+    """
     matrix = tensor.detach()
-    if matrix.ndim >= _CHANNELS_FIRST:
-        matrix = matrix.movedim(1, -1)
-    matrix = matrix.reshape(-1, 1) if matrix.ndim <= 1 else matrix.reshape(-1, matrix.shape[-1])
+    if matrix.ndim <= 1:
+        kept = matrix.reshape(-1, 1)[rows]
+    else:
+        axis = feature_axis(matrix.ndim) if axis is None else axis
+        turned = matrix.movedim(axis, -1)
+        if turned is matrix or turned.is_contiguous():
+            kept = turned.reshape(-1, turned.shape[-1])[rows]
+        else:  # to make rows of all of it would copy it
+            places = turned.shape[:-1]
+            chosen = torch.arange(0, places.numel(), rows.step or 1, device=matrix.device)
+            kept = turned[torch.unravel_index(chosen, places)]
     if matrix.device.type == "cuda":
-        return on_host(matrix[rows].double())
+        return on_host(kept.double())
     # Device to host, where there is one; some have no float64.
-    return Pending.at_hand(matrix[rows].to("cpu", torch.float64, copy=True))
+    return Pending.at_hand(kept.to("cpu", torch.float64, copy=True))
 
 
 def samples_alike(given: Any, shape: Sequence[int], rows: slice) -> Pending[Tensor] | None:

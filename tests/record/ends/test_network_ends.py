@@ -159,6 +159,77 @@ def test_of_a_large_output_some_samples_are_kept():
     assert output.values.shape == output.gradient.shape
 
 
+class Itself(nn.Module):
+    """Gives what it holds, so that the gradient on its output may be compared with its own."""
+
+    def __init__(self, *shape):
+        super().__init__()
+        torch.manual_seed(0)
+        self.output = nn.Parameter(torch.randn(*shape))
+
+    def forward(self):
+        return 1 * self.output
+
+
+def of_classes_at(axis, loss_of=F.cross_entropy):
+    """A loss of the classes along this axis, which `cross_entropy` takes from the second."""
+    return lambda output: loss_of(
+        output.movedim(axis, 1),
+        torch.arange(output.numel() // output.shape[axis]).view(output.movedim(axis, -1).shape[:-1])
+        % output.shape[axis],
+    )
+
+
+def likelihood(output, targets):
+    return F.nll_loss(output.log_softmax(1), targets)
+
+
+def of_two_classes_mostly(output, targets):
+    return F.cross_entropy(output, targets.clamp(max=1), label_smoothing=0.0, ignore_index=0)
+
+
+SHAPES = [(6, 4, 9), (6, 9, 4), (6, 5, 5), (6, 2, 7), (5, 6, 3, 2), (5, 3, 2, 6), (3, 4, 2, 3, 2)]
+
+
+@pytest.mark.parametrize("loss_of", [F.cross_entropy, likelihood, of_two_classes_mostly])
+@pytest.mark.parametrize("axis", [1, -1])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_classes_lie_along_the_axis_that_the_loss_takes_them_from(shape, axis, loss_of):
+    network = Itself(*shape)
+    ends = watched(network)
+    of_classes_at(axis, loss_of)(network()).backward()
+    output = ends.take().output.along_classes()
+    values, slope = (
+        each.detach().movedim(axis, -1).flatten(0, -2).double()
+        for each in (network.output, network.output.grad)
+    )
+    assert output.axis == axis % len(shape)
+    assert output.samples == len(values)
+    torch.testing.assert_close(output.values, values)
+    torch.testing.assert_close(output.gradient, slope)
+
+
+@pytest.mark.parametrize(("shape", "usual"), [((6, 4, 9), 2), ((5, 3, 4, 4), 1), ((5, 7), 1)])
+def test_without_classes_features_lie_where_they_do_as_a_rule(shape, usual):
+    for loss_of in (torch.Tensor.mean, lambda x: x.square().mean(), lambda x: x[..., 0, :].sum()):
+        network = Itself(*shape)
+        ends = watched(network)
+        loss_of(network()).backward()
+        assert ends.take().output.along_classes().axis == usual
+
+
+@pytest.mark.parametrize("axis", [1, -1])
+def test_of_a_large_output_samples_along_either_axis_are_kept(axis):
+    network = Itself(64, 40, 70)
+    ends = watched(network)
+    of_classes_at(axis)(network()).backward()
+    output = ends.take().output.along_classes()
+    every = network.output.detach().movedim(axis, -1).flatten(0, -2).double()
+    assert output.every > 1
+    torch.testing.assert_close(output.values, every[:: output.every])
+    assert output.samples == len(every)
+
+
 def test_channels_of_an_image_are_the_last_axis_of_its_samples():
     network = nn.Conv2d(1, 5, 3)
     ends = watched(network)

@@ -72,10 +72,12 @@ def test_a_softmax_of_one_number_per_node_is_none_over_samples():
     assert not output_function(Z[0].softmax(0)).over_samples
 
 
-@pytest.mark.parametrize(("axis", "over"), [(0, False), (1, True), (-2, True), (2, False)])
-def test_a_softmax_along_an_axis_in_the_middle_is_told_by_its_axis(axis, over):
-    output = torch.ones(2, 3, 4, requires_grad=True).log_softmax(axis)
-    assert output_function(output).over_middle is over
+@pytest.mark.parametrize(("axis", "along"), [(0, 0), (1, 1), (-2, 1), (2, 2)])
+def test_the_axis_of_a_softmax_is_told_unless_axes_were_moved(axis, along):
+    output = torch.ones(2, 3, 4, requires_grad=True)
+    assert output_function(output.log_softmax(axis)).axis == along
+    assert output_function(output.log_softmax(axis).mT).axis is None
+    assert output_function(output.sigmoid()).axis is None
 
 
 def test_a_fixed_number_times_cosines_is_told():

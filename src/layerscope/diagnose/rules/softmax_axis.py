@@ -84,7 +84,7 @@ def softmax_over_batch(figures: Figures, thresholds: Thresholds, memory: Memory)
         Advice(
             "the softmax of the output is taken along another axis than the one that the loss "
             "takes the classes from: the classes of a place do not sum to 1",
-            "softmax(dim=-1) for [samples, places, classes]",
+            "softmax(dim=-1) for [samples, places, classes], dim=1 for [samples, classes, places]",
         ),
         Advice(
             "a softmax within the network runs along the samples of the batch: its weights add up "

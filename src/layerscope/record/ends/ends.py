@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from layerscope.measure.pending import NO, Pending
 from layerscope.record.ends.further_outputs import FurtherOutput
+from layerscope.record.graph.class_rows import is_of_one_class
 from layerscope.record.graph.loss_form import LossForm
 from layerscope.record.graph.output_function import OutputFunction
 
@@ -61,6 +62,9 @@ class Output:
         by_sample: whether each row is a sample of its own, not a place in a sequence or picture.
         bootstrapped: whether the gradient on it and on another output are those of a value and of
             a target made of the next one, see `Bootstrapped`.
+        axis: along which axis of the tensor, from the first, its classes are taken to lie.
+        otherwise: the same with its classes along the other axis that may have them; None without
+            such an axis.
     """
 
     pending: Pending[Tensor]
@@ -75,6 +79,18 @@ class Output:
     bootstrapped: Pending[bool] = NO
     by_sample: bool = True
     given: Pending[Tensor] | None = None
+    axis: int | None = None
+    otherwise: "Output | None" = None
+
+    def along_classes(self) -> "Output":
+        """Itself, or the same along the other axis, if the loss's gradient is that of one class in
+        each row there, and not here. Waits for the device.
+        """
+        other, here = self.otherwise, self.gradient
+        there = None if other is None else other.gradient
+        if other is None or here is None or there is None or is_of_one_class(here.numpy()):
+            return self
+        return other if is_of_one_class(there.numpy()) else self
 
     @property
     def values(self) -> Tensor:

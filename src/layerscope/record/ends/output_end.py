@@ -1,6 +1,7 @@
 """What a network gives and the loss asks of it: its output with its gradient, pass by pass."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -25,13 +26,37 @@ from layerscope.record.parameters.kept_gradients import KeptGradients
 from layerscope.record.parameters.uncleared_gradients import GradientsByHand, UnclearedGradients
 from layerscope.record.samples import (
     evenly_spaced,
+    feature_axis,
     has_memory,
     may_have_a_row_each,
     number_of_samples,
+    other_axis,
     samples_alike,
     samples_of,
     sum_of_squares,
 )
+
+
+class _Turned:
+    """Some samples of an output with its classes along another axis than they lie as a rule."""
+
+    def __init__(self, tensor: Tensor, axis: int) -> None:
+        self._axis, self._rows = axis % tensor.ndim, evenly_spaced(tensor, axis)
+        self._samples = number_of_samples(tensor, axis)
+        self._values = samples_of(tensor, self._rows, axis)
+
+    def beside(self, output: Output, gradient: Tensor) -> Output:
+        """The output with these as its `otherwise`."""
+        there = replace(
+            output,
+            pending=self._values,
+            slope=samples_of(gradient, self._rows, self._axis),
+            samples=self._samples,
+            every=self._rows.step,
+            given=None,
+            axis=self._axis,
+        )
+        return replace(output, otherwise=there)
 
 
 class OutputEnd:
@@ -86,6 +111,8 @@ class OutputEnd:
         rows = evenly_spaced(tensor)
         values, function = samples_of(tensor, rows), output_function(tensor)  # loss may change it
         samples, shape = number_of_samples(tensor), tensor.shape
+        axis, other = feature_axis(tensor.ndim) % tensor.ndim, other_axis(tensor.ndim)
+        turned = None if other is None else _Turned(tensor, other)
         alike = samples_alike(inputs, shape, rows)
         by_sample = len(shape) <= 2 and may_have_a_row_each(inputs, shape)
         wanted = [each for _, each in tensors_in(inputs) if each.requires_grad]  # as an attack's
@@ -108,8 +135,9 @@ class OutputEnd:
             if has_memory(gradient) and gradient.shape == shape:
                 slope, square = samples_of(gradient, rows), sum_of_squares(gradient)
                 told = values, slope, samples, function, passes.together <= 1, square, has_terms
-                beside = mixes_axes(gradient), discounted, by_sample, alike
-                self._output = Output(*told, rows.step, *beside)
+                beside = mixes_axes(gradient), discounted, by_sample, alike, axis
+                found = Output(*told, rows.step, *beside)
+                self._output = found if turned is None else turned.beside(found, gradient)
 
         hooked.append(tensor.register_hook(QuietHook(see_gradient)))  # type: ignore[no-untyped-call]
 

@@ -1,19 +1,13 @@
 """Whether a `view` stands in the place of a transpose between the output and a cross-entropy."""
 
-import numpy as np
 from torch import Tensor
 
 from layerscope.measure.pending import NO, Pending
 from layerscope.measure.pinned_ring import on_host
-
-_CLOSE = 2e-3
-"""Relative: float32's rounding."""
+from layerscope.record.graph.class_rows import is_of_classes
 
 _SOME = 4
 """Samples, and positions along each axis, that are looked at: it is exact."""
-
-_MOST = 0.95
-"""Of the rows: a class that is all but certain leaves rounding."""
 
 
 def mixes_axes(gradient: Tensor) -> Pending[bool]:
@@ -47,11 +41,4 @@ def _some(rows: Tensor) -> Pending[Tensor]:
 
 
 def _is_of_classes(rows: Pending[Tensor]) -> bool:
-    """Whether the last axis adds up to zero with one negative entry, in rows that have any."""
-    some = rows.get().double().numpy()
-    if some.shape[-1] < 2:
-        return False
-    size = np.abs(some).sum(-1)
-    told = size > 1e-6 * size.max()
-    fits = (np.abs(some.sum(-1)) <= _CLOSE * size) & (np.count_nonzero(some < 0, -1) == 1)
-    return bool(told.any()) and bool(fits[told].mean() >= _MOST)
+    return is_of_classes(rows.get().double().numpy())

@@ -40,7 +40,8 @@ class OutputFunction:
             LSTM or a GRU, "normalized" of a normalisation without weights; "" for any that is not
             known.
         over_samples: whether it is a softmax along the first axis of several samples and classes.
-        over_middle: whether it is one along an axis that is neither the first nor the last.
+        axis: along which axis, from the first, the softmax is that it is; None of any other
+            function, and where axes were moved since.
         of_cosines: whether the output is made of a product of two normalised tensors.
         cosine_scale: the number that such a product is multiplied by, if nothing else is done to
             it; NaN else, and where the number is learned.
@@ -48,7 +49,7 @@ class OutputFunction:
 
     name: str = ""
     over_samples: bool = False
-    over_middle: bool = False
+    axis: int | None = None
     of_cosines: bool = False
     cosine_scale: float = math.nan
 
@@ -75,10 +76,10 @@ def output_function(tensor: Tensor) -> OutputFunction:
     place = axis % max(tensor.ndim, 1)
     matrix = tensor.ndim > 1 and len(tensor) > 1 and tensor.shape[-1] > 1
     over_samples = not moved and place == 0 and matrix
-    over_middle = not moved and 0 < place < tensor.ndim - 1
+    along = place if "softmax" in name and not moved else None
     of_cosines = _is_of_cosines(node)
     scale = _scale_of(node) if of_cosines else math.nan
-    return OutputFunction(name, over_samples, over_middle, of_cosines, scale)
+    return OutputFunction(name, over_samples, along, of_cosines, scale)
 
 
 def _joins_alike(node: Any) -> bool:
