@@ -52,7 +52,7 @@ def _tensorboard_bins() -> list[float]:
 
 def on_cpu() -> dict[str, Measure]:
     """By name; a function may refuse a kind of tensor by raising."""
-    tally = Tally(1, intervals=[(-0.97, 0.97)])
+    tally = Tally(RowOptions(1, intervals=[(-0.97, 0.97)]))
     reference = PlainTable(RowOptions(1), torch.device("cpu"))
     edges = np.array(_tensorboard_bins())
 
@@ -74,7 +74,8 @@ def on_cpu() -> dict[str, Measure]:
 def on_cuda() -> dict[str, Measure]:
     """The same on the GPU; a device copy is what its memory can do, read and write."""
     device = torch.device("cuda")
-    tally, reference = DeviceTally(device, 1, [(-0.97, 0.97)]), PlainTable(RowOptions(1), device)
+    tally = DeviceTally(device, RowOptions(1, [(-0.97, 0.97)]))
+    reference = PlainTable(RowOptions(1), device)
     return {
         PLAIN_READ: lambda x: x.view(torch.int64).sum(),
         "device copy": torch.clone,

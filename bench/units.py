@@ -20,6 +20,7 @@ from torch import Tensor
 
 from layerscope.commands.one_sentence_parser import OneSentenceParser
 from layerscope.measure import Tally
+from layerscope.measure.row_options import RowOptions
 from layerscope.measure.units import UnitTally
 
 TANH = (-0.97, 0.97)
@@ -62,7 +63,7 @@ def contenders(x: Tensor) -> dict[str, Callable[[], object]]:
     """What is timed on one tensor; ours first."""
     axis = 1 if x.ndim == 4 else -1
     others = [i for i in range(x.ndim) if i != axis % x.ndim]
-    units, histogram = UnitTally(1, [TANH], 1000), Tally(1, [TANH])
+    units, histogram = UnitTally(1, [TANH], 1000), Tally(RowOptions(1, [TANH]))
     return {
         "units": lambda: units.add(0, x, axis),
         "amax": lambda: x.amax(others),

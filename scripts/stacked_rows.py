@@ -16,6 +16,7 @@ from layerscope.measure.cpu.kinds import KINDS
 from layerscope.measure.cpu.whole_rows import ADDRESS, INNER, JOB, KIND, ROW, SIZE, UNIT_ROW, UNITS
 from layerscope.measure.pending import Pending
 from layerscope.measure.reading import CARRIED, Reading
+from layerscope.measure.row_options import RowOptions
 from layerscope.measure.unit_reading import UnitReading
 from layerscope.measure.units import UnitTally
 from layerscope.quantity import Quantity
@@ -48,9 +49,11 @@ class StackedRows:
         beyond = [k.saturated_beyond(threshold) if k else _EVERYWHERE for k in kinds]
         active = [k.active_within(threshold) if k else _EVERYWHERE for k in kinds]
         self._tally = Tally(
-            self._nets * self._rows,
-            [*beyond, *[_EVERYWHERE] * others] * self._nets,
-            [*(k.bounds if k else None for k in kinds), *[None] * others] * self._nets,
+            RowOptions(
+                self._nets * self._rows,
+                [*beyond, *[_EVERYWHERE] * others] * self._nets,
+                [*(k.bounds if k else None for k in kinds), *[None] * others] * self._nets,
+            )
         )
         self._units = UnitTally(self._nets * len(kinds), active * self._nets, SETTINGS.dead_window)
         self._jobs: dict[Quantity, npt.NDArray[np.int64]] = {}

@@ -45,7 +45,7 @@ OPTIONS = {"intervals": [(-0.97, 0.97)], "axes": [(-1.0, 1.0)], "logarithmic": [
 
 def assert_as_the_cpu(make_table, *tensors, **options):
     """A table measures tensors into one row as `Tally` does: counts and buckets to the element."""
-    tally, table = Tally(1, **options), make_table(RowOptions(1, **options))
+    tally, table = Tally(RowOptions(1, **options)), make_table(RowOptions(1, **options))
     for tensor in tensors:
         tally.add(0, tensor)
         table.add(0, tensor)

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from layerscope.measure import Tally
+from layerscope.measure.row_options import RowOptions
 from layerscope.measure.row_state import merge_ranks
 from tests.measure.ranks import Ranks
 
@@ -40,7 +41,7 @@ def assert_ranks_merge_to_the_whole(make, read):
         merge_ranks(tables[rank], 4, rank, 3, add_up)
 
     ranks.run(work)
-    whole = Tally(4, **OPTIONS)
+    whole = Tally(RowOptions(4, **OPTIONS))
     for rows in parts():
         for row, part in enumerate(rows):
             whole.add(row, part)
@@ -52,7 +53,7 @@ def assert_ranks_merge_to_the_whole(make, read):
         np.testing.assert_allclose(reading.linear, expected.linear, rtol=1e-6)
         np.testing.assert_array_equal(reading.logarithmic[1:, :, 2], expected.logarithmic[1:, :, 2])
     # The rows are empty after it, and as good as new.
-    again, fresh = tables[0], Tally(4, **OPTIONS)
+    again, fresh = tables[0], Tally(RowOptions(4, **OPTIONS))
     for row, part in enumerate(parts()[1]):
         again.add(row, part)
         fresh.add(row, part)

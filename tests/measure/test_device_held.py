@@ -8,6 +8,7 @@ from layerscope.measure import device_held
 from layerscope.measure.device_held import HeldOnDevice
 from layerscope.measure.device_tally import DeviceTally
 from layerscope.measure.device_units import DeviceUnitTally
+from layerscope.measure.row_options import RowOptions
 
 CPU = torch.device("cpu")
 RELU = [(0.0, math.inf)]
@@ -17,7 +18,7 @@ class Step:
     """One row for outputs, one for gradients, one unit row; in plain torch."""
 
     def __init__(self):
-        self.tally = DeviceTally(CPU, 2)
+        self.tally = DeviceTally(CPU, RowOptions(2))
         self.units = DeviceUnitTally(CPU, 1, RELU, window=10)
         self.held = HeldOnDevice(self.tally, self.units)
 
@@ -50,7 +51,7 @@ def test_what_was_held_is_measured_as_if_it_had_been_at_once(step):
     assert not step.held.is_measured
     lost, reading = step.end((1, y.T))
     assert lost == []
-    at_once, units = DeviceTally(CPU, 2), DeviceUnitTally(CPU, 1, RELU, window=10)
+    at_once, units = DeviceTally(CPU, RowOptions(2)), DeviceUnitTally(CPU, 1, RELU, window=10)
     at_once.add(0, x)
     at_once.add(1, y.T)
     units.add(0, x, -1)

@@ -9,6 +9,7 @@ import torch
 from layerscope.measure import Tally
 from layerscope.measure.held import MOST_HELD, HeldTensors
 from layerscope.measure.measurable import SMALL
+from layerscope.measure.row_options import RowOptions
 from layerscope.measure.units import UnitTally
 
 UNBOUNDED = (-math.inf, math.inf)
@@ -18,7 +19,7 @@ class Step:
     """One row for outputs, one for gradients, one unit row."""
 
     def __init__(self):
-        self.tally, self.units = Tally(2), UnitTally(1, [(0.0, math.inf)], window=10)
+        self.tally, self.units = Tally(RowOptions(2)), UnitTally(1, [(0.0, math.inf)], window=10)
         self.held = HeldTensors(self.tally, self.units)
 
     def end(self, whole=True):
@@ -50,7 +51,7 @@ def test_what_was_held_is_measured_as_if_it_had_been_at_once(step, whole):
     unusual, reading = step.end(whole)
     assert not unusual.lost
     assert not unusual.not_finite
-    at_once, units = Tally(2), UnitTally(1, [(0.0, math.inf)], window=10)
+    at_once, units = Tally(RowOptions(2)), UnitTally(1, [(0.0, math.inf)], window=10)
     at_once.add(0, x)
     at_once.add(1, y.T)
     units.add(0, x, -1)
@@ -102,7 +103,7 @@ def test_what_comes_to_a_row_after_it_was_measured_is_measured_with_it(step):
     step.held.measure(whole=True)
     step.held.hold(0, y, 0, -1)
     _, reading = step.end()
-    both = Tally(1)
+    both = Tally(RowOptions(1))
     both.add_all([(0, torch.cat([x, y]))], whole=True)
     assert reading.moments_of(0).count == 500
     assert (reading.linear[0] == both.read(1).get().linear[0]).all()

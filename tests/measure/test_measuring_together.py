@@ -7,6 +7,7 @@ import torch
 
 from layerscope.measure import Tally
 from layerscope.measure.measurable import SMALL
+from layerscope.measure.row_options import RowOptions
 from tests.measure.cases import FINITE
 from tests.measure.resident import knows_its_memory, resident
 
@@ -17,7 +18,7 @@ AXIS = (-1.0, 1.0)
 
 def read(*tensors, together, whole=True, **options):
     """The reading of one row that some tensors went into."""
-    tally = Tally(1, intervals=[(-0.97, 0.97)], axes=[AXIS], logarithmic=[True], **options)
+    tally = Tally(RowOptions(1, [(-0.97, 0.97)], [AXIS], [True], **options))
     if together:
         tally.add_all([(0, tensor) for tensor in tensors], whole)
     else:
@@ -96,14 +97,14 @@ def test_what_is_to_be_merged_goes_into_the_bins():
     one, other = read(x, together=True, whole=False), read(x, together=False)
     assert (one.moments == other.moments).all()
     assert (one.linear == other.linear).all()
-    tally = Tally(1)
+    tally = Tally(RowOptions(1))
     tally.add_all([(0, x)])
     assert tally.bins.sum() == x.numel()
 
 
 def test_a_row_that_holds_something_goes_on_in_its_bins():
     x = SMALL_CASES["normal"]
-    tally = Tally(1, logarithmic=[True])
+    tally = Tally(RowOptions(1, logarithmic=[True]))
     tally.add(0, x[:1000])
     tally.add_all([(0, x[1000:])], whole=True)
     assert tally.read(1).get().moments_of(0).count == x.numel()
@@ -112,7 +113,7 @@ def test_a_row_that_holds_something_goes_on_in_its_bins():
 @pytest.mark.parametrize("again", ["add", "add_all"])
 def test_a_row_to_which_something_comes_later_is_lost_rather_than_wrong(again):
     x = SMALL_CASES["normal"]
-    tally = Tally(2)
+    tally = Tally(RowOptions(2))
     tally.add_all([(0, x), (1, x)], whole=True)
     if again == "add":
         tally.add(0, x)
@@ -127,7 +128,7 @@ def test_a_row_to_which_something_comes_later_is_lost_rather_than_wrong(again):
 def test_a_larger_tensor_than_is_small_is_measured_by_itself():
     x = FINITE["normal"]
     assert x.nbytes > SMALL
-    tally = Tally(2)
+    tally = Tally(RowOptions(2))
     tally.add_all([(0, x), (1, x[:100])], whole=True)
     assert tally.bins.sum(1).tolist() == [x.numel(), 0]
     assert tally.read(2).get().moments[:, 0].tolist() == [x.numel(), 100]
@@ -135,21 +136,21 @@ def test_a_larger_tensor_than_is_small_is_measured_by_itself():
 
 def test_a_sample_is_drawn_of_what_is_larger_than_max_elements():
     x = SMALL_CASES["normal"]
-    tally = Tally(1, max_elements=2000)
+    tally = Tally(RowOptions(1, max_elements=2000))
     tally.add_all([(0, x)], whole=True)
     assert tally.bins.sum() == pytest.approx(2000, rel=0.1)
     assert tally.read(1).get().moments_of(0).count == x.numel()
 
 
 def test_an_empty_tensor_and_one_that_is_not_of_floating_point_are_passed_over():
-    tally = Tally(2)
+    tally = Tally(RowOptions(2))
     tally.add_all([(0, torch.empty(0)), (1, torch.ones(3, dtype=torch.int64))], whole=True)
     assert tally.read(2).get().moments[:, 0].tolist() == [0, 0]
 
 
 def test_what_was_measured_as_a_whole_goes_to_a_row_of_another_tally():
     x = SMALL_CASES["normal"]
-    before, after = Tally(1), Tally(3)
+    before, after = Tally(RowOptions(1)), Tally(RowOptions(3))
     before.add_all([(0, x)], whole=True)
     after.add(1, x)
     for row in (0, 1):
@@ -162,7 +163,7 @@ def test_what_was_measured_as_a_whole_goes_to_a_row_of_another_tally():
 @knows_its_memory
 def test_rows_take_memory_only_where_they_need_bins():
     rows = 1000  # whose bins would take 567 MB
-    tally = Tally(rows, logarithmic=[True] * rows)
+    tally = Tally(RowOptions(rows, logarithmic=[True] * rows))
     before = resident()
     x = SMALL_CASES["normal"][:200]
     tally.add_all([(row, x) for row in range(rows)], whole=True)

@@ -5,19 +5,22 @@ import torch
 from layerscope.measure import Tally
 from layerscope.measure.device_tally import DeviceTally
 from layerscope.measure.reading import CARRIED, Reading
+from layerscope.measure.row_options import RowOptions
 from tests.measure.merged_cases import OPTIONS, assert_ranks_merge_to_the_whole, parts
 
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("make", [Tally, lambda *a, **o: DeviceTally(CPU, *a, **o)])
+@pytest.mark.parametrize("make", [Tally, lambda options: DeviceTally(CPU, options)])
 def test_ranks_merge_to_what_one_process_measures_on_all_parts(make):
-    assert_ranks_merge_to_the_whole(lambda: make(4, **OPTIONS), lambda tally: tally.read(4).get())
+    options = RowOptions(4, **OPTIONS)
+    assert_ranks_merge_to_the_whole(lambda: make(options), lambda tally: tally.read(4).get())
 
 
-@pytest.mark.parametrize("make", [Tally, lambda *a, **o: DeviceTally(CPU, *a, **o)])
+@pytest.mark.parametrize("make", [Tally, lambda options: DeviceTally(CPU, options)])
 def test_a_tally_merges_rows_of_another(make):
-    one, other, whole = make(4, **OPTIONS), make(4, **OPTIONS), Tally(4, **OPTIONS)
+    options = RowOptions(4, **OPTIONS)
+    one, other, whole = make(options), make(options), Tally(options)
     for row in range(4):
         for tally, part in ((one, parts()[0][row]), (other, parts()[1][row])):
             tally.add(row, part)
@@ -30,7 +33,8 @@ def test_a_tally_merges_rows_of_another(make):
 
 def test_a_scaled_reading_is_that_of_the_scaled_tensor():
     values = torch.randn(1000, generator=torch.Generator().manual_seed(0))
-    tally, scaled = Tally(2, logarithmic=[True] * 2), Tally(2, logarithmic=[True] * 2)
+    options = RowOptions(2, logarithmic=[True] * 2)
+    tally, scaled = Tally(options), Tally(options)
     for row in (0, 1):
         tally.add(row, values * 65536)
         scaled.add(row, values if row else values * 65536)

@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from layerscope.measure import Tally
+from layerscope.measure.row_options import RowOptions
 from tests.measure.cases import FINITE
 from tests.measure.reference import held
 
 
 def measured(tensor, **options):
-    tally = Tally(1, **options)
+    tally = Tally(RowOptions(1, **options))
     assert tally.add(0, tensor) is not None
     return tally
 
@@ -35,7 +36,7 @@ def test_a_sample_shows_the_shape_and_its_moments_are_exact(name):
 
 
 def test_another_sample_is_drawn_each_time():
-    tally = Tally(2, max_elements=5_000)
+    tally = Tally(RowOptions(2, max_elements=5_000))
     for row in (0, 1):
         tally.add(row, FINITE["normal"])
     one, other = held(tally), held(tally, 1)

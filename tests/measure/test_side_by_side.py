@@ -12,6 +12,7 @@ from layerscope.measure import Tally
 from layerscope.measure.cpu.team import run_on_team
 from layerscope.measure.held import MOST_HELD, HeldTensors
 from layerscope.measure.measurable import LARGE, SMALL
+from layerscope.measure.row_options import RowOptions
 from layerscope.measure.units import UnitTally
 from tests.measure.cases import FINITE
 
@@ -32,7 +33,7 @@ def threads():
 class Step:
     def __init__(self, **options):
         self.tally = Tally(
-            ROWS, intervals=[(-0.97, 0.97)] * ROWS, logarithmic=[True] * ROWS, **options
+            RowOptions(ROWS, intervals=[(-0.97, 0.97)] * ROWS, logarithmic=[True] * ROWS, **options)
         )
         self.units = UnitTally(ROWS, [(0.0, math.inf), *[UNBOUNDED] * (ROWS - 1)], window=10)
         self.held = HeldTensors(self.tally, self.units)

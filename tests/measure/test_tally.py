@@ -7,6 +7,7 @@ import torch
 
 from layerscope.measure import Tally
 from layerscope.measure.cpu.team import PART
+from layerscope.measure.row_options import RowOptions
 from tests.measure.cases import FINITE
 from tests.measure.reference import bin_of, held
 
@@ -14,7 +15,7 @@ cases = pytest.mark.parametrize("name", FINITE)
 
 
 def measured(tensor, **options):
-    tally = Tally(1, **options)
+    tally = Tally(RowOptions(1, **options))
     assert tally.add(0, tensor) is not None
     return tally
 
@@ -133,7 +134,7 @@ def test_an_empty_tensor_counts_nothing():
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.int8, torch.bool, torch.complex64])
 def test_what_is_not_of_floating_point_is_passed_over(dtype):
-    tally = Tally(1)
+    tally = Tally(RowOptions(1))
     assert tally.add(0, torch.ones(3, dtype=dtype)) is None
     assert held(tally).moments.count == 0
 
@@ -157,7 +158,7 @@ def test_a_bounded_activation_keeps_its_axis_until_a_value_leaves_it():
 
 
 def test_reading_empties_the_rows_and_leaves_nothing_behind():
-    tally = Tally(2, logarithmic=[True, True])
+    tally = Tally(RowOptions(2, logarithmic=[True, True]))
     for _ in range(2):
         for row, name in enumerate(("normal", "subnormals")):
             tally.add(row, FINITE[name])
@@ -169,7 +170,7 @@ def test_reading_empties_the_rows_and_leaves_nothing_behind():
 
 def test_the_same_numbers_come_out_at_every_reading():
     readings = []
-    tally = Tally(1, logarithmic=[True])
+    tally = Tally(RowOptions(1, logarithmic=[True]))
     for _ in range(2):
         tally.add(0, FINITE["gradients over 20 decades"])
         readings.append(tally.read(1).get())
@@ -181,18 +182,18 @@ def test_the_same_numbers_come_out_at_every_reading():
 def test_measuring_needs_no_gradient_and_changes_nothing():
     x = torch.randn(10, requires_grad=True)
     version = x._version
-    Tally(1).add(0, x)
+    Tally(RowOptions(1)).add(0, x)
     assert x._version == version
     assert x.grad is None
 
 
 def test_bad_arguments_are_refused_in_one_sentence():
     with pytest.raises(ValueError, match="rows must be at least 0, got -1"):
-        Tally(-1)
+        Tally(RowOptions(-1))
     with pytest.raises(ValueError, match="max_elements must be at least 1, got 0"):
-        Tally(2, max_elements=0)
+        Tally(RowOptions(2, max_elements=0))
     with pytest.raises(ValueError, match="axes must have one entry per row, 2, got 1"):
-        Tally(2, axes=[None])
+        Tally(RowOptions(2, axes=[None]))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.float64])

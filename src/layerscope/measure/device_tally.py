@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import torch
@@ -16,7 +16,7 @@ from layerscope.measure.plain.table import PlainTable
 from layerscope.measure.reading import CARRIED, Reading
 from layerscope.measure.row_options import RowOptions
 from layerscope.measure.row_state import merged_state
-from layerscope.measure.tally import EXACT, Tally
+from layerscope.measure.tally import Tally
 from layerscope.measure.transfer_row import TRANSFERRED, reading_of
 
 
@@ -63,26 +63,16 @@ class DeviceTally:
 
     Args:
         device: where the rows are.
-        intervals, axes, logarithmic: see `Tally`.
+        options: see `Tally`.
 
     Attributes:
         device: as given, with its number.
-
-    Raises:
-        ValueError: rows is negative, or another argument has another length.
     """
 
-    def __init__(
-        self,
-        device: torch.device,
-        rows: int,
-        intervals: Sequence[tuple[float, float]] | None = None,
-        axes: Sequence[tuple[float, float] | None] | None = None,
-        logarithmic: Sequence[bool] | None = None,
-    ) -> None:
+    def __init__(self, device: torch.device, options: RowOptions) -> None:
         self.device = torch.empty(0, device=device).device  # with its number, as tensors have it
-        self.rows = rows
-        self._table = table_on(self.device, RowOptions(rows, intervals, axes, logarithmic))
+        self.rows = rows = options.rows
+        self._table = table_on(self.device, options)
         # The transfer rows, and in a row of its own what is carried along: one copy takes both.
         self._parcel = torch.zeros((rows + 1, TRANSFERRED), dtype=torch.float64, device=device)
         self._carries = False
@@ -182,21 +172,12 @@ class DeviceTally:
         return tensor.to(self.device, non_blocking=True)  # from another device, or the host
 
 
-def tally_for(
-    device: torch.device,
-    rows: int,
-    intervals: Sequence[tuple[float, float]] | None = None,
-    axes: Sequence[tuple[float, float] | None] | None = None,
-    logarithmic: Sequence[bool] | None = None,
-    max_elements: int = EXACT,
-) -> Tally | DeviceTally:
-    """The tally for a device; the arguments are those of `Tally`.
-
-    A device with a tally of its own counts all elements, whatever max_elements.
+def tally_for(device: torch.device, options: RowOptions) -> Tally | DeviceTally:
+    """The tally for a device.
 
     A device that knows no float64 (MPS, some XPUs) has the CPU's: the promised exactness needs it.
     There each tensor is copied to the host, which waits for the device.
     """
     if device.type == "cpu" or not knows_float64(device):
-        return Tally(rows, intervals, axes, logarithmic, max_elements)
-    return DeviceTally(device, rows, intervals, axes, logarithmic)
+        return Tally(options)
+    return DeviceTally(device, options)

@@ -7,14 +7,21 @@ import numpy as np
 from layerscope.arguments import at_least
 from layerscope.measure.row_layout import UNBOUNDED
 
+EXACT = 1 << 62
+"""As `max_elements`: every element of every tensor is counted in the bins."""
+
 
 class RowOptions:
-    """The rows' options as arrays; see `Tally` for their meaning.
+    """What a tally's rows are asked for, as arrays.
 
     Args:
-        intervals: (low, high) per row.
-        axes: (left, right) or None per row.
-        logarithmic: per row.
+        intervals: (low, high) per row: elements outside are counted (the saturated ones).
+        axes: (left, right) per row: the least range that `linear` shows, for a bounded activation;
+            None shows the measured range.
+        logarithmic: per row, whether it is also shown as log10 |x|; none without it.
+        max_elements: of a tensor with more, a random sample of this size makes the histogram; its
+            moments, extremes, zeros and non-finite counts are exact all the same. A device with a
+            tally of its own counts all elements.
 
     Attributes:
         intervals: float64 [rows, 2], infinite without any.
@@ -22,7 +29,8 @@ class RowOptions:
         logarithmic: bool [rows].
 
     Raises:
-        ValueError: rows is negative, or another argument has another length.
+        ValueError: rows is negative, another argument has another length, or max_elements is below
+            1.
     """
 
     def __init__(
@@ -31,14 +39,17 @@ class RowOptions:
         intervals: Sequence[tuple[float, float]] | None = None,
         axes: Sequence[tuple[float, float] | None] | None = None,
         logarithmic: Sequence[bool] | None = None,
+        max_elements: int = EXACT,
     ) -> None:
         at_least(0, rows=rows)
+        at_least(1, max_elements=max_elements)
         lengths = {"intervals": intervals, "axes": axes, "logarithmic": logarithmic}
         for name, given in lengths.items():
             if given is not None and len(given) != rows:
                 raise ValueError(f"{name} must have one entry per row, {rows}, got {len(given)}")
         unshown = (np.nan, np.nan)
         self.rows = rows
+        self.max_elements = max_elements
         self.intervals = np.array(intervals or [UNBOUNDED] * rows, np.float64).reshape(-1, 2)
         self.axes = np.array(
             [axis or unshown for axis in axes or [None] * rows], np.float64

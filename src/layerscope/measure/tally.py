@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import Tensor
 
-from layerscope.arguments import at_least
 from layerscope.measure.cpu.kernel import add_to_row
 from layerscope.measure.cpu.kinds import KINDS
 from layerscope.measure.cpu.merge import load_state, merge_row, state_of
@@ -23,42 +22,21 @@ from layerscope.measure.measurable import LARGE, PLAIN, SMALL, is_measurable
 from layerscope.measure.pending import Pending
 from layerscope.measure.reading import CARRIED, Reading
 from layerscope.measure.row_layout import Sums, Tallies
-from layerscope.measure.row_options import RowOptions
-
-EXACT = 1 << 62
-"""As `max_elements`: every element of every tensor is counted in the bins."""
+from layerscope.measure.row_options import EXACT, RowOptions
 
 
 class Tally:
     """Counts and sums of many tensors, one row each; a row adds up until it is read.
 
     Args:
-        intervals: (low, high) per row: elements outside are counted (the saturated ones).
-        axes: (left, right) per row: the least range that `linear` shows, for a bounded activation;
-            None shows the measured range.
-        logarithmic: per row, whether it is also shown as log10 |x|; none without it.
-        max_elements: of a tensor with more, a random sample of this size makes the histogram; its
-            moments, extremes, zeros and non-finite counts are exact all the same.
-
-    Raises:
-        ValueError: rows is negative, another argument has another length, or max_elements is below
-            1.
+        options: how many rows there are, and what each is asked for.
     """
 
-    def __init__(
-        self,
-        rows: int,
-        intervals: Sequence[tuple[float, float]] | None = None,
-        axes: Sequence[tuple[float, float] | None] | None = None,
-        logarithmic: Sequence[bool] | None = None,
-        max_elements: int = EXACT,
-    ) -> None:
-        options = RowOptions(rows, intervals, axes, logarithmic)
-        at_least(1, max_elements=max_elements)
-        self.rows = rows
-        self._table = Table(rows)
+    def __init__(self, options: RowOptions) -> None:
+        self.rows = options.rows
+        self._table = Table(options.rows)
         self._table.sums[:, Sums.LOW : Sums.HIGH + 1] = options.intervals
-        self._most = max_elements
+        self._most = options.max_elements
         self._address = self._table.address
         self._memory = ReadingMemory(options)
         self._states = self._memory.states

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from layerscope.measure import Tally
 from layerscope.measure.device_tally import DeviceTally, tally_for
+from layerscope.measure.row_options import RowOptions
 from layerscope.measure.unit_blocks import UnitBlocks
 from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
@@ -41,7 +42,7 @@ class Newcomers:
         intervals = [(-math.inf, math.inf)] * 2
         if (kind := layer.nonlinearity) is not None:
             intervals[_ACTIVATION] = kind.saturated_beyond(self._options.saturation_threshold)
-        output.tally = tally_for(device_of(self._layers), 2, intervals)
+        output.tally = tally_for(device_of(self._layers), RowOptions(2, intervals))
         output.activation = _ACTIVATION if self._wants(Quantity.ACTIVATION) else -1
         output.gradient = _GRADIENT if self._wants(Quantity.ACTIVATION_GRAD) else -1
         if output.activation >= 0:

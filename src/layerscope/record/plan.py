@@ -12,6 +12,7 @@ from layerscope.measure.device_held import HeldOnDevice
 from layerscope.measure.device_tally import DeviceTally, tally_for
 from layerscope.measure.device_units import DeviceUnitTally, units_for
 from layerscope.measure.held import HeldTensors
+from layerscope.measure.row_options import RowOptions
 from layerscope.measure.unit_merge import join, merge_ranks
 from layerscope.measure.units import UnitTally
 from layerscope.quantity import Quantity
@@ -203,11 +204,8 @@ class _Rows:
         return len(self.channels) - 1
 
     def tally(self, device: torch.device, max_elements: int) -> Tally | DeviceTally:
+        logarithmic = [channel.quantity.is_of_any_scale for channel in self.channels]
+        rows = len(self.channels)
         return tally_for(
-            device,
-            len(self.channels),
-            self._intervals,
-            self._axes,
-            [channel.quantity.is_of_any_scale for channel in self.channels],
-            max_elements,
+            device, RowOptions(rows, self._intervals, self._axes, logarithmic, max_elements)
         )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from layerscope.arguments import at_least
-from layerscope.measure.tally import EXACT
+from layerscope.measure.row_options import EXACT
 from layerscope.quantity import SELECTABLE, Quantity
 
 

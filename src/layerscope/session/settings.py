@@ -10,7 +10,7 @@ from typing import Any
 
 from layerscope.arguments import at_least, at_most, did_you_mean, one_of
 from layerscope.diagnose import SEVERITIES, Thresholds, without
-from layerscope.measure.tally import EXACT
+from layerscope.measure.row_options import EXACT
 from layerscope.record import RecorderOptions
 from layerscope.record.network.layers import Choice, check_choice
 from layerscope.record.schedule import Schedule

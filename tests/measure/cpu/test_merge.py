@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from layerscope.measure import Moments, Tally
+from layerscope.measure.row_options import RowOptions
 from tests.measure.reference import held
 
 
 def tally_of(*parts):
-    tally = Tally(1)
+    tally = Tally(RowOptions(1))
     for part in parts:
         tally.add(0, torch.as_tensor(part))
     return tally

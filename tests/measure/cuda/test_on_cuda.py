@@ -113,7 +113,7 @@ def training_step(model, optimizer, held, tally, batch):
 def test_a_training_step_never_waits_for_the_device():
     model = nn.Sequential(nn.Linear(64, 256), nn.Tanh(), nn.Linear(256, 64)).cuda()
     optimizer = torch.optim.AdamW(model.parameters(), fused=True)
-    tally = tally_for(CUDA, 10, logarithmic=[True] * 10)
+    tally = tally_for(CUDA, RowOptions(10, logarithmic=[True] * 10))
     assert isinstance(tally, DeviceTally)
     units = units_for(CUDA, 3, [(-math.inf, math.inf)] * 3, 100)
     held = HeldOnDevice(tally, units)
@@ -137,7 +137,8 @@ def test_a_training_step_never_waits_for_the_device():
 
 
 def test_what_is_held_is_measured_on_the_stream_where_it_was_made():
-    tally, units = DeviceTally(CUDA, 1), units_for(CUDA, 1, [(-math.inf, math.inf)], 100)
+    tally = DeviceTally(CUDA, RowOptions(1))
+    units = units_for(CUDA, 1, [(-math.inf, math.inf)], 100)
     held, side = HeldOnDevice(tally, units), torch.cuda.Stream()
     x = torch.zeros(1_000_000, device="cuda")
     held.hold(0, x[:1])
@@ -153,7 +154,7 @@ def test_what_is_held_is_measured_on_the_stream_where_it_was_made():
 
 
 def test_a_reading_returns_while_the_device_is_still_busy():
-    tally = DeviceTally(CUDA, 1)
+    tally = DeviceTally(CUDA, RowOptions(1))
     x = torch.randn(1000, device="cuda")
     tally.add(0, x)
     tally.read(1).get()
@@ -168,7 +169,7 @@ def test_a_reading_returns_while_the_device_is_still_busy():
 
 
 def test_it_measures_on_the_current_stream():
-    tally, side = DeviceTally(CUDA, 1), torch.cuda.Stream()
+    tally, side = DeviceTally(CUDA, RowOptions(1)), torch.cuda.Stream()
     x = torch.zeros(1_000_000, device="cuda")
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
@@ -180,13 +181,13 @@ def test_it_measures_on_the_current_stream():
 
 
 def test_a_tensor_of_the_host_is_measured_too():
-    tally = DeviceTally(CUDA, 1)
+    tally = DeviceTally(CUDA, RowOptions(1))
     assert tally.add(0, CASES["normal"]) == 0
     assert tally.read(1).get().moments_of(0).count == CASES["normal"].numel()
 
 
 def test_histograms_are_those_of_the_cpu():
-    tally, expected = DeviceTally(CUDA, 2), Tally(1)
+    tally, expected = DeviceTally(CUDA, RowOptions(2)), Tally(RowOptions(1))
     tally.add(1, CASES["saturated tanh"].cuda())
     expected.add(0, CASES["saturated tanh"])
     got, wanted = held(tally, 1), held(expected)
@@ -218,7 +219,7 @@ def test_more_than_two_to_the_31_elements_are_counted():
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
 def test_a_tensor_of_another_device_is_measured_too():
-    tally = DeviceTally(torch.device("cuda", 0), 1)
+    tally = DeviceTally(torch.device("cuda", 0), RowOptions(1))
     with torch.cuda.device(1):
         assert tally.add(0, torch.ones(1000, device="cuda:1")) == 0
         assert tally.read(1).get().moments_of(0).mean == 1
