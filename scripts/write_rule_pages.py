@@ -1,4 +1,5 @@
-"""Write docs/rules/, and the table of docs/diagnosis.md, from the rules' pages in the package.
+"""Write docs/rules/, the table of docs/diagnosis.md, and the thresholds of conf/monitor, from the
+package: the rules' pages, and the docstring of `Thresholds`.
 
 python scripts/write_rule_pages.py           after a change of a rule, its page or sureness.json
 python scripts/write_rule_pages.py --check   only says whether that is needed; `make check` does it
@@ -6,14 +7,18 @@ python scripts/write_rule_pages.py --check   only says whether that is needed; `
 
 from __future__ import annotations
 
+import re
 import sys
+from inspect import getdoc
 from pathlib import Path
 
 from layerscope.commands.one_sentence_parser import OneSentenceParser
 from layerscope.diagnose.findings.sureness import sure_sentence
 from layerscope.diagnose.rule_page import RulePage, page_names, page_of
+from layerscope.diagnose.thresholds import Thresholds
 
 DOCS = Path(__file__).parents[1] / "docs"
+CONF = Path(__file__).parents[1] / "conf" / "monitor" / "default.yaml"
 BEGIN, END = "<!-- rules -->", "<!-- /rules -->"
 
 PICTURES = {
@@ -66,6 +71,21 @@ def with_table(text: str) -> str:
     return f"{before}{BEGIN}\n{chr(10).join(rows)}\n{END}{rest.split(END)[1]}"
 
 
+def with_thresholds(text: str) -> str:
+    """The text of conf/monitor/default.yaml, which ends with each threshold, its value and the
+    first sentence of what its docstring says of it.
+    """
+    before, mark, _ = text.partition(f"  _target_: layerscope.diagnose.{Thresholds.__name__}\n")
+    arguments = str(getdoc(Thresholds)).partition("Args:")[2].partition("Raises:")[0]
+    told = re.findall(r"^    (\w+): (.*?)(?=^    \w|\Z)", arguments, re.M | re.S)
+    rows = (
+        f"  {name}: {getattr(Thresholds, name)!r} # "
+        + re.split(r"(?<! al)\.(?: |$)", " ".join(words.split()))[0]
+        for name, words in told
+    )
+    return f"{before}{mark}{chr(10).join(rows)}\n"
+
+
 def _page(page: RulePage) -> str:
     parts = [page.markdown(), f"{sure_sentence(page.rule)}\n"]
     if page.rule in PICTURES:
@@ -79,12 +99,13 @@ def _page(page: RulePage) -> str:
     return "\n".join(parts)
 
 
-def stale(docs: Path = DOCS) -> dict[Path, str | None]:
+def stale(docs: Path = DOCS, conf: Path = CONF) -> dict[Path, str | None]:
     """The files that are not what they should be, with what they should say; None: be gone."""
     diagnosis = docs / "diagnosis.md"
     wanted: dict[Path, str | None] = dict.fromkeys((docs / "rules").glob("*.md"))
     wanted |= {docs / "rules" / name: text for name, text in pages().items()}
     wanted[diagnosis] = with_table(diagnosis.read_text(encoding="utf-8"))
+    wanted[conf] = with_thresholds(conf.read_text(encoding="utf-8"))
     there = (path for path in wanted if path.exists())
     now = {path: path.read_text(encoding="utf-8") for path in there}
     return {path: text for path, text in wanted.items() if now.get(path) != text}
@@ -101,7 +122,7 @@ def main() -> int:
     if check:
         if found:
             names = ", ".join(sorted(path.name for path in found))
-            print(f"docs/ is not what the rules say: {names}", file=sys.stderr)
+            print(f"this is not what the package says: {names}", file=sys.stderr)
             print("to mend it, type: python scripts/write_rule_pages.py", file=sys.stderr)
         return bool(found)
     for path, text in found.items():

@@ -1,11 +1,13 @@
-"""docs/rules and the table of docs/diagnosis.md are what scripts/write_rule_pages.py writes."""
+"""docs/rules, the table of docs/diagnosis.md and the thresholds of conf/monitor are what
+scripts/write_rule_pages.py writes.
+"""
 
 import re
 import shutil
 
 from layerscope.diagnose.rule_page import page_names
 from scripts import write_rule_pages
-from scripts.write_rule_pages import DOCS, PICTURES, main, pages, stale
+from scripts.write_rule_pages import CONF, DOCS, PICTURES, main, pages, stale
 
 
 def test_the_docs_say_what_the_rules_say_today():
@@ -20,15 +22,19 @@ def test_what_is_not_current_is_named_with_the_command_that_mends_it(tmp_path, m
     (docs / "rules" / "saturated.md").write_text("of yesterday")
     (docs / "rules" / "gone.md").write_text("of a rule that is gone")
     (docs / "rules" / "biased.md").unlink()
-    monkeypatch.setattr(write_rule_pages, "stale", lambda: stale(docs))
+    conf = tmp_path / "default.yaml"
+    thresholds = CONF.read_text(encoding="utf-8")
+    conf.write_text(thresholds.replace("lasting: 5 # measured", "lasting: 6 # measured"))
+    monkeypatch.setattr(write_rule_pages, "stale", lambda: stale(docs, conf))
     monkeypatch.setattr("sys.argv", ["write_rule_pages.py", "--check"])
     assert main() == 1
     told = capsys.readouterr().err
-    assert "biased.md, diagnosis.md, gone.md, saturated.md" in told
+    assert "biased.md, default.yaml, diagnosis.md, gone.md, saturated.md" in told
     assert "type: python scripts/write_rule_pages.py" in told
     monkeypatch.setattr("sys.argv", ["write_rule_pages.py"])
     assert main() == 0
-    assert not stale(docs)
+    assert not stale(docs, conf)
+    assert conf.read_text(encoding="utf-8") == thresholds
     assert (docs / "diagnosis.md").read_text(encoding="utf-8") == text
 
 

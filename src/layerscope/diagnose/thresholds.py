@@ -1,6 +1,7 @@
 """What separates healthy from sick, in numbers: each with its source."""
 
 from dataclasses import dataclass, fields
+from itertools import chain, pairwise
 from numbers import Integral, Real
 
 from layerscope.arguments import at_least
@@ -8,7 +9,8 @@ from layerscope.arguments import at_least
 
 @dataclass(frozen=True)  # without slots: LightningCLI asks for vars() of it
 class Thresholds:
-    """What the rules compare with. docs/diagnosis.md says how each figure is formed.
+    """What the rules compare with. docs/diagnosis.md says how each figure is formed. What is said
+    here is printed into conf/monitor/default.yaml by scripts/write_rule_pages.py.
 
     Args:
         lasting: measured steps in a row that a layer must show a symptom before it counts, so that
@@ -39,8 +41,9 @@ class Thresholds:
         vanishing_bad: the same: a warning; at most `vanishing_end_to_end`.
         vanishing_critical: the same: critical; at most `vanishing_bad`. See
             `rules/gradient_profile.py` for where these come from.
-        exploding_end_to_end, exploding_bad, exploding_critical: the first layer's gradient / the
-            last hidden one's, in rising order, above 1.
+        exploding_end_to_end: the first layer's gradient / the last hidden one's: a note. Above 1.
+        exploding_bad: the same: a warning; at least `exploding_end_to_end`.
+        exploding_critical: the same: critical; at least `exploding_bad`.
         spike_factor: gradient norm / its running median; above 1.
         spike_deviations: and by how many robust standard deviations of its logarithm (ZClip, Kumar
             et al. 2025, takes 2.5 to clip; a verdict asks for more). Above 0.
@@ -61,15 +64,18 @@ class Thresholds:
         update_slow: log10 RMS(update) / RMS(weight) below which updates are small; -3 is usual.
         loss_rising: loss / loss at the start above which it goes up; above 1.
         loss_diverged: the same, above which it has diverged; above 1.
-        input_large: root mean square of the inputs above which they want scaling: the curvature
-            along the first layer's weights goes with its square. Above 1.
+        input_large: root mean square of the inputs above which they want scaling, to 1 (LeCun et
+            al. 1998, section 4.3): the curvature along the first layer's weights goes with its
+            square. Above 1.
         input_small: the same, below which hardly anything of them arrives. 0 to 1.
         input_uneven: the largest feature / the median one. A note. Above 1.
         target_large: root mean square of a regression's targets: a note.
         target_huge: the same: a warning; at least `target_large`.
-        dropout_usual: probability of a dropout up to which it is usual (Srivastava et al. 2014).
-        dropout_high: the same: a warning; at least `dropout_usual`.
-        update_lost: share of a layer's elements with a gradient that an update leaves as they were.
+        dropout_usual: probability of a dropout up to which it is usual (Srivastava et al. 2014,
+            section 7.3).
+        dropout_high: the same: a warning, a fifth of the inputs is left; at least `dropout_usual`.
+        update_lost: share of a layer's elements with a gradient that an update leaves as they were,
+            by rounding.
         weights_gone: size of the weights / that at the start below which they are decayed away.
         stream_over_depth: residual stream after its blocks / after half of them, at the start:
             branches of equal size make it at most 2. A note. Above 1.
@@ -88,10 +94,12 @@ class Thresholds:
         attention_logit_bad: the same: a warning; at least `attention_logit`.
         attention_logit_critical: the same: critical; at least `attention_logit_bad`. All runs of
             Wortsman et al. 2023 that came beyond diverged.
-        attention_uniform: the same of the head that has the lowest, above which no head chooses:
-            the logits have a standard deviation of 0.1 or less. 0 to 1.
+        attention_uniform: entropy of the rows of the head that has the lowest / that of uniform
+            ones, above which no head chooses: the logits have a standard deviation of 0.1 or less.
+            0 to 1.
         expert_load: tokens of the expert that gets most / the mean over a router's experts, above
-            which capacities of the usual size drop some. A note. Above 1.
+            which capacities of the usual size, 1 to 2 (Fedus et al. 2022, Switch), drop some. A
+            note. Above 1.
 
     Raises:
         ValueError: an argument out of its bounds, or out of order.
@@ -171,7 +179,7 @@ class Thresholds:
                 raise ValueError(f"{name} must be above 1, got {factor}")
         if not self.update_stalled < 0:
             raise ValueError(f"update_stalled must be below 0, got {self.update_stalled}")
-        for smaller, larger in _IN_ORDER:
+        for smaller, larger in chain.from_iterable(map(pairwise, _IN_ORDER)):
             low, high = getattr(self, smaller), getattr(self, larger)
             if not high >= low:
                 raise ValueError(f"{larger} must be at least {smaller}, {low}, got {high}")
@@ -192,21 +200,15 @@ _ABOVE_ONE = (
     *("stream_over_depth", "stream_over_steps"),
 )
 _IN_ORDER = (
-    ("saturated_healthy", "saturated_bad"),
-    ("saturated_bad", "saturated_trained"),
-    ("saturated_trained", "saturated_critical"),
+    ("saturated_healthy", "saturated_bad", "saturated_trained", "saturated_critical"),
     ("biased_mean", "biased_bad"),
-    ("dead_share", "dead_bad"),
-    ("dead_bad", "dead_critical"),
-    ("vanishing_bad", "vanishing_end_to_end"),
-    ("vanishing_critical", "vanishing_bad"),
-    ("exploding_end_to_end", "exploding_bad"),
-    ("exploding_bad", "exploding_critical"),
+    ("dead_share", "dead_bad", "dead_critical"),
+    ("vanishing_critical", "vanishing_bad", "vanishing_end_to_end"),
+    ("exploding_end_to_end", "exploding_bad", "exploding_critical"),
     ("update_small", "update_large"),
     ("target_large", "target_huge"),
     ("stream_over_depth", "stream_over_depth_bad"),
     ("dropout_usual", "dropout_high"),
     ("loss_rising", "loss_diverged"),
-    ("attention_logit", "attention_logit_bad"),
-    ("attention_logit_bad", "attention_logit_critical"),
+    ("attention_logit", "attention_logit_bad", "attention_logit_critical"),
 )
