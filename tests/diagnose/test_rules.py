@@ -2810,6 +2810,28 @@ def test_an_error_at_the_variance_of_targets_that_are_nearly_all_0_is_told_of_by
 
 
 @pytest.mark.parametrize(
+    ("moved", "apart", "rows", "level"),
+    [
+        *((1.0, 0.3, 4, "warning"), (1.0, 0.3, 5, None), (0.4, 0.3, 1, "warning")),
+        *((2.5, 0.2, 1, "note"), (0.4, 0.3, 32, "note")),
+        *((0.6, 0.2, 1, None), (1.9, 0.2, 1, None), (np.nan, np.nan, 1, None)),
+    ],
+)
+def test_frozen_norms_that_go_on_by_few_samples_are_warned_of_and_by_more_noted(
+    moved, apart, rows, level
+):
+    figures = healthy(network())
+    figures["frozen_variance"][::10], figures["frozen_apart"][::10] = moved, apart
+    figures["input_rows"][::10] = rows
+    assert found(figures).get("running_statistics", [None])[0] == level
+    figures["norm_momentum"][::10] = 0.1  # of others, which are trained
+    said = rules_and_words(figures).get("running_statistics")
+    assert (said and said.severity) == level
+    words = f"off by {apart:.2g}" if level == "warning" else f"{moved:.2g} times"
+    assert said is None or words in said.explanation
+
+
+@pytest.mark.parametrize(
     ("momentum", "samples", "level"),
     [(0.99, 32, "warning"), (0.99, 33, "note"), (0.6, 14, "warning"), (0.6, 15, "note")],
 )

@@ -112,6 +112,8 @@ class LookFigures:
             ends = replace(ends, output=ends.output.along_classes())
         figures = {**input_figures(ends.data), **ends.figures}
         figures["ids_rounded"] = self._ids.see([(at, each.get()) for at, each in ends.numbers])
+        rows = [each.rows for each in ends.data if each.rows]
+        figures["input_rows"] = max(rows, default=math.nan)
         figures["token_share"] = commonest_token([each.numpy() for each in ends.tokens])
         if ends.kept_by_one is not None:
             figures["gradients_kept_by_one"] = float(ends.kept_by_one.get())

@@ -15,6 +15,7 @@ from layerscope.record.graph.layer_graph import Wiring
 from layerscope.record.hook_state import HookState
 from layerscope.record.look import Look
 from layerscope.record.network.dropout_calls import DropoutCalls
+from layerscope.record.network.frozen_norms import FrozenNorms
 from layerscope.record.network.layers import Layer
 from layerscope.record.network.repeated_modules import repeated_modules
 from layerscope.record.network.two_modes import TwoModes, frozen_in_name, path_and_class
@@ -54,7 +55,7 @@ class Surroundings:
             network, layers, state, lambda: me.is_looking and state.counts_here
         )
         self.loss_graph, self._two_modes = self._ends.output.loss_graph, TwoModes(network)
-        self._repeated = repeated_modules(network)
+        self._repeated, self._frozen_norms = repeated_modules(network), FrozenNorms(network)
         self._optimizers, self._plateau = SeenOptimizers(), PlateauCuts()
         self._stepped_by, self._norm = -1, NONE
         self._first_owned: Sequence[LayerParameter] = ()
@@ -133,6 +134,7 @@ class Surroundings:
         self.stream.follow()
         self.gates.follow(layers)
         self._two_modes, self._repeated = TwoModes(self._network), repeated_modules(self._network)
+        self._frozen_norms = FrozenNorms(self._network, self._frozen_norms)
         self._stepped_by, self._rows = -1, None
 
     def attach(self) -> None:
@@ -155,6 +157,8 @@ class Surroundings:
             self._ends.look(looking)
             self.stream.begin(looking, search)
             self.gates.begin(looking and bool(search))
+        if looking:
+            self._frozen_norms.begin()
         self.is_looking, self._stepped = looking, False
         self._ends.output.kept_gradients.begin()
         if len(self._optimizers.of_network) > 1:
@@ -184,11 +188,14 @@ class Surroundings:
         """An optimizer is about to get these parameters' gradients."""
         if self.is_looking:
             self._ends.output.kept_gradients.confirm()
-            self._modes = self._two_modes.seen  # before a validation
+            self._modes = self._seen_modes()  # before a validation
             self._norm = gradient_norm(self._network)
             self._gradients.update(
                 id(each.parameter) for each in parameters if self._left_over.is_new(each.parameter)
             )
+
+    def _seen_modes(self) -> dict[str, float]:
+        return {**self._two_modes.seen, **self._frozen_norms.seen}
 
     def end_update(self, parameters: Sequence[LayerParameter]) -> None:
         """The step that an optimizer has taken is over; some nanoseconds."""
@@ -211,7 +218,7 @@ class Surroundings:
         optimizers = self._optimizers.take()
         known = ownership(self._network, optimizers) if optimizers else None
         ends = self._ends.take()
-        modes, self._modes = self._modes or self._two_modes.seen, None
+        modes, self._modes = self._modes or self._seen_modes(), None
         unregistered, made_anew = self._ends.first.unregistered.count(self._optimizers.owned)
         figures = {
             **modes,

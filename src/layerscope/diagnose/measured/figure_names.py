@@ -74,6 +74,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "optimizers": "how many have taken a step so far, those of other networks in the loop too",
     "monitor_ms": "what measuring took of the step's time, in milliseconds, where it was timed",
     "step_ms": "time from this step to the next, in milliseconds, where it was timed",
+    "input_rows": "how long the first axis of these data is: samples, in most networks",
     "input_rms": "root mean square of the data that the first layers get, exact zeros left out",
     "input_largest": "largest absolute value of these data",
     "input_mean": "their mean, over |values|' root mean square",
@@ -229,6 +230,9 @@ STEP_FIGURES: Mapping[str, str] = {
     "statistics_repeated": "of those, the ones with a batch normalisation's running statistics",
     "dropout": "largest probability of a dropout that is on",
     "norm_momentum": "largest of batch norms; 0 of one that kept nothing, -1 of a written one",
+    "frozen_variance": "running variance of frozen batch norms in training / that they came with",
+    "frozen_apart": "how far a batch's mean or deviation is from the running ones of these, in"
+    " running deviations, the mean over all looks so far",
     "evaluation_share": "of the dropouts and batch normalisations, those in evaluation mode",
 }
 """Of each step, and what it is; NaN where it is not known."""

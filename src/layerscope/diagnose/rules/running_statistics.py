@@ -12,11 +12,25 @@ _FEW = 33.0
 """Values: of fewer, a variance is known no better than to 25 %, which is sqrt(2 / (n - 1))."""
 
 
-@rule_of_run("running_statistics", looks_at="norm_momentum")
+_MOVED = 2.0
+"""Times, or a half."""
+
+_FEW_SAMPLES = 4.0
+_APART = 0.25
+"""Deviations: a mean, or a deviation, that is off by a quarter."""
+
+_FROZEN = (
+    "backbone.eval() after each model.train(), for requires_grad_(False) does not stop running "
+    "statistics"
+)
+
+
+@rule_of_run("running_statistics", looks_at=("norm_momentum", "frozen_variance"))
 def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Momentum of a batch normalisation in training, the share of the new batch; -1 stands for one
     that somebody has written, and that has kept nothing. Or what it leaves, after n steps, of what
-    the running statistics start with: (1 - m)^n.
+    the running statistics start with: (1 - m)^n. Of a frozen part in training mode, how many times
+    the running variance is what it was, or how far the batches are from what is kept.
     """
     momentum = figures["norm_momentum"].astype(np.float64)
     written = momentum < 0
@@ -24,6 +38,10 @@ def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory)
     left = (1 - momentum) ** (figures.steps + 1)
     begun = (momentum != 0) & (left > _OF_THE_START) & (figures.steps >= thresholds.patience)
     last = ~begun & (momentum > _OF_ONE_BATCH)
+    moved = figures["frozen_variance"].astype(np.float64)
+    far = (moved > _MOVED) | (moved < 1 / _MOVED)
+    apart = figures["frozen_apart"].astype(np.float64)
+    by_few = (apart > _APART) & (figures["input_rows"] <= _FEW_SAMPLES)
     few = _fewest(figures, memory) * (2 - momentum) / np.where(last, momentum, 1) < _FEW
     return Symptoms.of_cases(
         "network",
@@ -51,6 +69,25 @@ def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory)
             "evaluate later, or momentum=0.1, PyTorch's own: the share of the new batch",
             _OF_THE_START,
             value=left,
+            severity=1,
+        ),
+        Case(
+            by_few,
+            "the batch normalisations of a frozen part are in training mode: they normalise by "
+            "batches of four samples or fewer, whose mean or deviation is off by {value:.2g} "
+            "deviations (limit {threshold:g}), and evaluation by what they leave of the statistics "
+            "that came with the frozen weights",
+            _FROZEN,
+            _APART,
+            value=apart,
+        ),
+        Case(
+            far,
+            "the batch normalisations of a frozen part are in training mode: the running variance "
+            "that they came with is now {value:.2g} times what it was",
+            _FROZEN + "; nothing if they are meant to follow the new data",
+            _MOVED,
+            value=moved,
             severity=1,
         ),
         Case(
