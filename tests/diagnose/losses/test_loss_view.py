@@ -613,6 +613,21 @@ def test_other_errors_are_no_percentage_error():
     assert all(seen(loss_of, (N, 1)).kind is not Loss.PERCENTAGE_ERROR for loss_of in others)
 
 
+def test_a_norm_of_errors_over_that_of_targets_is_no_percentage_error_of_small_outputs():
+    times = 2 * torch.arange(N) / N
+    waves = torch.tensor([[1.0], [-2.0], [0.5]]) * torch.sin(torch.pi * times)  # 0 at its ends
+
+    def relative(z):
+        return ((z - waves).norm(dim=1) / waves.norm(dim=1)).mean()
+
+    for scale in (1e-5, 1e-4, 1e-3):
+        assert seen(relative, (3, N), scale=scale).kind is Loss.UNKNOWN
+    for scale in (1e-3, 0.05):
+        view = seen(percentage(SOLD), (N, 1), scale=scale)
+        assert view.kind is Loss.PERCENTAGE_ERROR
+        assert share_of_zeros(view.targets) > 0.999
+
+
 def test_squares_of_outputs_beside_other_terms_are_no_error_whatever_they_add_up_to():
     def density(z):
         likely = z.square().sum(1).mean() / 2

@@ -1,6 +1,7 @@
 """An error relative to its target, such as a percentage error, by its gradient on the output."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from layerscope.diagnose.losses.loss_factors import CLOSE, factors, near
 from layerscope.diagnose.losses.loss_kind import Loss, LossView, Matrix
@@ -34,8 +35,26 @@ def percentage_error(output: Matrix, gradient: Matrix, rows: int, loss: float) -
         targets = np.where((gradient > 0) & (output < targets), -targets, targets)
         on_its_side = (output - targets) * gradient > 0
         if on_its_side.all() and near(float((size * np.abs(output - targets)).sum()), loss):
-            return LossView(Loss.PERCENTAGE_ERROR, targets=targets)
+            told = _outputs_lie_beyond(output, targets)
+            return LossView(Loss.PERCENTAGE_ERROR, targets=targets) if told else None
     return None
+
+
+def _outputs_lie_beyond(output: Matrix, targets: Matrix) -> bool:
+    """Whether most of what targets near 0 add to the slopes has an output larger than its target;
+    True where none is near 0.
+
+    Where all outputs are small beside what is taken for targets, any loss that is 1 at outputs of
+    0 comes to as much, by Taylor: as of a norm of errors, divided by that of the targets.
+    """
+    sizes = np.abs(targets)
+    slopes, beyond = 1 / sizes, np.abs(output) > sizes
+    is_small = _next_to_nothing(sizes)
+    return bool(slopes[is_small & beyond].sum() >= slopes[is_small & ~beyond].sum())
+
+
+def _next_to_nothing(sizes: Matrix) -> NDArray[np.bool_]:
+    return sizes < _NEXT_TO_NOTHING * sizes.max()
 
 
 def share_of_zeros(targets: Matrix) -> float:
@@ -44,4 +63,4 @@ def share_of_zeros(targets: Matrix) -> float:
     """
     sizes = np.abs(targets)
     slopes = 1 / sizes
-    return float(slopes[sizes < _NEXT_TO_NOTHING * sizes.max()].sum() / slopes.sum())
+    return float(slopes[_next_to_nothing(sizes)].sum() / slopes.sum())
