@@ -821,6 +821,10 @@ def test_a_loss_above_that_of_guessing_is_a_note_where_no_weights_are_large(gain
     figures["loss"][0] = 2 * math.log(27)
     figures["output_rms"][0], figures["input_rms"][0] = 1.0, 1.0
     assert found(figures, classes=27)["overconfident_start"][:2] == (severity, "05_linear")
+    figures["untrained"][0, 5] = 5  # a last layer that may be new behind others that are not
+    assert ("overconfident_start" in found(figures, classes=27)) == (severity == "warning")
+    figures["untrained"][0, 5] = 6  # it was trained, too
+    assert "overconfident_start" not in found(figures, classes=27)
 
 
 # not finite

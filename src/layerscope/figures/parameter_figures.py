@@ -10,7 +10,7 @@ from layerscope.diagnose.measured.figures import Array
 from layerscope.diagnose.measured.layer_facts import LayerFacts
 from layerscope.record.look import Look
 from layerscope.record.parameters.layer_parameter import LayerParameter
-from layerscope.record.parameters.new_head import is_new_head
+from layerscope.record.parameters.new_head import is_new_head, is_trained_head, were_trained
 from layerscope.record.parameters.untrained import (
     blank_rows,
     drawn_recurrences,
@@ -46,6 +46,8 @@ class ParameterFigures:
                 drawn[facts.name] = 2.0
             elif facts.last and is_new_head(own, every):
                 drawn[facts.name] = 4.0
+            elif facts.last and were_trained(every):
+                drawn[facts.name] = 6.0 if is_trained_head(own) else 5.0
         self._untrained = {at[name]: how for name, how in drawn.items()}
         named = [(at[each.channel.layer], each.parameter) for each in parameters]
         of_tokens = [pair for pair in named if layers[pair[0]].module.startswith("Embedding")]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from layerscope.record.parameters.new_head import is_new_head
+from layerscope.record.parameters.new_head import is_new_head, is_trained_head, were_trained
 
 
 def norm(moved):
@@ -45,3 +45,12 @@ def test_a_head_as_it_was_drawn_is_new_behind_a_norm_that_has_moved(head, told):
     assert is_new_head(own, [*own, *norm(moved=True)]) == told
     assert not is_new_head(own, [*own, *norm(moved=False)])
     assert not is_new_head(own, own)
+
+
+def test_a_head_that_was_trained_is_not_as_drawn_from_anything():
+    drawn = (linear(), linear(lambda weight: weight.normal_()))
+    assert not any(is_trained_head(layer.named_parameters()) for layer in drawn)
+    assert not is_trained_head(nn.LayerNorm(64).named_parameters())
+    assert is_trained_head(linear(lambda weight: weight.pow_(5), 20).named_parameters())
+    assert were_trained(norm(moved=True))
+    assert not were_trained([*norm(moved=False), *linear().named_parameters()])

@@ -30,7 +30,8 @@ LAYER_FIGURES: Mapping[str, str] = {
     "owned": "1 if an optimizer has the layer's trained parameters, else 0",
     "rate_share": "the learning rate of its group / the optimizer's largest, where groups differ",
     "untrained": "weights as they were drawn: 1 frozen, 2 of a last layer so, 3 of a recurrence,"
-    " 4 of a last layer that is trained behind others that were before",
+    " 4 of a last layer that is trained behind others that were before; 5 and 6 of one"
+    " that is not new, and is not as drawn",
     "blank_rows": "share of a frozen embedding's vectors that are 0 throughout",
     "baseline": "1 if a loss of rewards trains the layer, and no action depends on it, else 0",
     "no_gradient": "1 if a trained weight of the layer got no gradient at all in this step, else 0",

@@ -26,6 +26,9 @@ about so much. Of two classes it is a ratio of 2.4, of many the ratio decides.""
 _LARGEST_SCALE = 100.0
 """Of cosines as logits: 64 in ArcFace (Deng et al. 2019), 100 in CLIP (Radford et al. 2021)."""
 
+_NOT_NEW, _TRAINED = 5.0, 6.0
+"""Of the figure `untrained`."""
+
 _SHARP = 0.1
 """A temperature below is for cosines alone."""
 
@@ -161,6 +164,10 @@ def _at_the_start(
     grown = bool(long and grown and figures["input_rms"][0] <= thresholds.input_large)
     tied = not of_targets and _has_large_weights_of_embedding(figures, roles)
     severity = 1 if usual and not (beyond or grown or tied) else 2
+    if not (beyond or grown or tied):
+        trained = figures["untrained"][0, roles.last]
+        if trained >= (_NOT_NEW if severity == 1 else _TRAINED):  # it is sure of something else
+            return value, limit, 0, 0
     if tied:
         return value, limit, severity, _OF_EMBEDDING
     if grown:

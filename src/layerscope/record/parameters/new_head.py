@@ -1,4 +1,4 @@
-"""A last layer that is new, behind layers that were trained before."""
+"""Layers that were trained before, and a last one that is new behind them."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -33,10 +33,21 @@ def is_new_head(
         return False
     if not weight.requires_grad or weight.ndim != 2 or weight.numel() < _FEWEST:
         return False
-    return _were_trained(every) and _is_drawn(weight.detach())
+    return were_trained(every) and _is_drawn(weight.detach())
 
 
-def _were_trained(every: Sequence[tuple[str, nn.Parameter]]) -> bool:
+def is_trained_head(own: Iterable[tuple[str, nn.Parameter]]) -> bool:
+    """Whether a last layer has a matrix whose values are neither even nor normal, of whatever size:
+    training has left its draw behind.
+    """
+    weight = dict(own).get("weight")
+    if weight is None or weight.is_meta or weight.ndim != 2 or weight.numel() < _FEWEST:
+        return False
+    return not any(shape_of_sample(weight.detach().flatten().double().cpu()))  # device to host
+
+
+def were_trained(every: Sequence[tuple[str, nn.Parameter]]) -> bool:
+    """Whether weights of a normalisation are not all the same, as they begin."""
     scales = [each for name, each in every if name == "weight" and each.ndim == 1 and len(each) > 1]
     return any(bool((each != each[0]).any()) for each in scales if not each.is_meta)
 
