@@ -73,3 +73,30 @@ def test_a_hundredth_is_a_clip_where_steps_go_by_the_size_of_the_gradient(times,
     judged = clipped_too_far(figures, Thresholds(), Memory(Roles(LAYERS)))
     assert (judged.severity is not None) == told
     assert not told or "in proportion to it" in judged.advice[judged.cause[7, 0]].explanation
+
+
+def cut_off(shares, cut=None):
+    """The severity of each step of a loss that cuts off so many samples, in one block or in two."""
+    memory = Memory(Roles(LAYERS))
+    severities, words = [], ""
+    for part in np.split(np.arange(len(shares)), [cut] if cut else []):
+        figures = Figures.empty(LAYERS, part)
+        figures.of_steps[:, STEP_COLUMN["loss_cut_off"]] = np.array(shares)[part]
+        told = clipped_too_far(figures, Thresholds(), memory)
+        none = told.severity is None
+        severities += [0] * len(part) if none else told.severity[:, 0].tolist()
+        words = words if none else told.advice[told.cause[told.severity > 0][0]].explanation
+    return severities, words
+
+
+@pytest.mark.parametrize("cut", [None, 1, 4])
+def test_a_loss_that_cuts_off_many_samples_from_the_start_on_is_warned_of(cut):
+    severities, words = cut_off([0.5, NAN, 0.4, NAN, 0.3, NAN, 0.1], cut)
+    assert severities == [0, 0, 0, 0, 2, 2, 0]
+    assert "largest errors" in words
+
+
+def test_one_that_comes_to_cut_off_many_may_leave_out_outliers_on_purpose():
+    assert cut_off([0.0, 0.3, 0.3, 0.3])[0] == [0, 0, 0, 1]
+    assert cut_off([0.15] * 6)[0] == [0] * 6
+    assert cut_off([NAN] * 6)[0] == [0] * 6

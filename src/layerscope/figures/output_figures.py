@@ -102,9 +102,11 @@ class OutputFigures:
             "value_shift": _value_shift(ends, output, view, values),
             **_of_loss(output, view, values, loss),
         }
-        return (
-            figures if ends.of_actions else figures | self._of_targets(ends, output, view, values)
-        )
+        # Which targets samples without a gradient have is not known, and no matter of chance.
+        some_unknown = ends.form is not None and ends.form.capped
+        if ends.of_actions or some_unknown:
+            return figures
+        return figures | self._of_targets(ends, output, view, values)
 
     def _of_targets(
         self, ends: Ends, output: Output, view: LossView, values: Matrix
@@ -203,6 +205,8 @@ def _of_gradient(
         "bootstrapped": float(output.bootstrapped.get()),
         "output_grad_sign": abs(float(np.sign(gradient).sum())) / gradient.size,
     }
+    if ends.form is not None and ends.form.capped:
+        figures["loss_cut_off"] = float((gradient == 0).all(axis=1).mean())
     if ends.of_actions:
         figures["rewards_lost"] = is_of_entropy_alone(values, gradient)
     if values.shape[1] == 1 and len(values) == output.samples:

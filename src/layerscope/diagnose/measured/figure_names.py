@@ -140,6 +140,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "critic_slope": "spread of a critic's scores / spread of its inputs",
     "target_column": "the column of the input data that is the targets, from 0; -1 if none is",
     "loss_raised": "1 if it is exp() of a criterion, p if to the power of p; NaN of another",
+    "loss_cut_off": "of one whose samples' errors are cut off above, the share without a gradient",
     "loss_of_cosines": "1 if it is the mean cosine of the output with something, else 0",
     "loss_negated": "1 if the loss is minus one of its kind, else 0",
     "loss_activated": "1 if the loop puts the output through a softmax or sigmoid first, else 0",

@@ -1,9 +1,10 @@
-"""Gradients that are clipped to next to nothing."""
+"""Gradients that are clipped to next to nothing, or whose loss is, sample by sample."""
 
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.measured.figures import Series
+from layerscope.diagnose.measured.figures import Flags, Series
+from layerscope.diagnose.questions.in_each_look import LOOKS, in_each_look
 from layerscope.diagnose.questions.median import known_median
 
 _SMALL = 1e-3
@@ -23,10 +24,15 @@ _VARIES = 1e-2
 differ by more."""
 
 
-@rule_of_run("clipped_too_far", looks_at="gradient_norm")
+_MANY = 0.2
+"""Of the samples: more than the outliers that a robust loss leaves out on purpose."""
+
+
+@rule_of_run("clipped_too_far", looks_at=("gradient_norm", "loss_cut_off"))
 def clipped_too_far(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     """The norm of all gradients together, where it has been one and the same at each look while
-    gradients of layers' weights have changed: they are clipped to it.
+    gradients of layers' weights have changed: they are clipped to it. Or the share of the samples
+    that get no gradient, of a loss whose errors are cut off above.
     """
     norms = figures["gradient_norm"].astype(np.float64)
     ill = np.zeros(len(norms), bool)
@@ -40,10 +46,12 @@ def clipped_too_far(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
         if looks >= _LOOKS and 0 < high < limits[row] and high <= (1 + _SAME) * low:
             ill[row] = (of_layers[1] > (1 + _VARIES) * of_layers[0]).any()
     seen[:] = looks, low, high
+    cut_off = figures["loss_cut_off"].astype(np.float64)
+    cut, from_start = _are_cut_off(cut_off, memory)
     return Symptoms.of_run(
         "optimizer",
-        norms,
-        np.where(ill, 1, 0),
+        np.where(cut, memory.known("cut off", cut_off), norms),
+        np.where(cut, np.where(from_start, 2, 1), ill),
         Advice(
             "all gradients together have a norm of {value:.3g} in every step: they are clipped to "
             "it, and nobody clips that far on purpose",
@@ -57,11 +65,31 @@ def clipped_too_far(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
             "larger as the limit is smaller",
             (_SMALL_TO_ALL, np.nan, np.nan),
         ),
+        Advice(
+            "the error of each sample is cut off above in the loss, and {value:.0%} of the samples "
+            "(limit {threshold:.0%}) lie beyond: those with the largest errors get no gradient, and "
+            "nothing is learned from them",
+            "clip gradients, not the loss: no clamp or minimum there, and "
+            "nn.utils.clip_grad_norm_(parameters, 1.0) before the step; against outliers "
+            "nn.HuberLoss, whose slope is never 0 there",
+            (_MANY, _MANY, np.nan),
+        ),
         limits=(_SMALL, np.nan, np.nan),
         source="torch.amp, gradient clipping: gradients are clipped after they are unscaled",
-        cause=norms >= _SMALL,
+        cause=np.where(cut, 2, norms >= _SMALL),
         falling=True,
     )
+
+
+def _are_cut_off(shares: Series, memory: Memory) -> tuple[Flags, bool]:
+    """Whether so many samples had no gradient in each of the last looks, [steps]; and whether they
+    had none in the first one: then it is no outliers that are left out.
+    """
+    first, known = memory.of_run("first cut"), shares[~np.isnan(shares)]
+    if np.isnan(first[0]) and len(known):
+        first[0] = known[0]
+    many = np.where(np.isnan(shares), np.nan, shares > _MANY)
+    return in_each_look(many, memory.of_run("cut", LOOKS + 1)), bool(first[0] > _MANY)
 
 
 def _limits(figures: Figures) -> Series:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from layerscope.measure.pending import Pending
+from layerscope.record.graph.capped_loss import is_capped
 from layerscope.record.graph.criterion_in_loss import added_mean_square, broadcasts, raised
 from layerscope.record.graph.marked_outputs import MarkedOutputs
 from layerscope.record.graph.output_function import is_normalized
@@ -62,6 +63,7 @@ class LossForm:
             (Arjovsky et al. 2017): it has no least value, and 0 is one like any other.
         raised: see `raised`.
         mean_square: see `added_mean_square`.
+        capped: see `is_capped`.
         weights_free: of one whose terms have weights that are learned, and that nothing holds,
             whether these have moved the way that makes it small; None of any other.
     """
@@ -83,6 +85,7 @@ class LossForm:
     of_scores: bool = False
     raised: float = 0.0
     mean_square: tuple[str, int] | None = None
+    capped: bool = False
     weights_free: Pending[bool] | None = None
 
     def figures(self) -> dict[str, float]:
@@ -143,6 +146,7 @@ def form_of(loss: Any, outputs: MarkedOutputs, earlier: Collection[object]) -> L
         of_shares=takes_shares(loss, outputs),
         is_mean=is_mean_of_torch(loss),
         raised=raised(loss),
+        capped=is_capped(loss, outputs),
     )
 
 
