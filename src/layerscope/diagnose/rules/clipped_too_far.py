@@ -67,8 +67,8 @@ def clipped_too_far(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
         ),
         Advice(
             "the error of each sample is cut off above in the loss, and {value:.0%} of the samples "
-            "(limit {threshold:.0%}) lie beyond: those with the largest errors get no gradient, and "
-            "nothing is learned from them",
+            "(limit {threshold:.0%}) lie beyond: those with the largest errors get no gradient, "
+            "and nothing is learned from them",
             "clip gradients, not the loss: no clamp or minimum there, and "
             "nn.utils.clip_grad_norm_(parameters, 1.0) before the step; against outliers "
             "nn.HuberLoss, whose slope is never 0 there",

@@ -26,8 +26,8 @@ def is_capped(loss: Any, outputs: MarkedOutputs) -> bool:
     squares of differences that are cut off so at both ends.
 
     Not what is cut off below alone, as a hinge or a margin is, nor the minimum of two that both
-    have a gradient, as PPO takes it (Schulman et al. 2017): what has no gradient there is right. Nor
-    a score, as in a discriminator's hinge loss.
+    have a gradient, as PPO takes it (Schulman et al. 2017): what has no gradient there is right.
+    Nor a score, as in a discriminator's hinge loss.
 
     Args:
         loss: the node that made it.
