@@ -2012,7 +2012,7 @@ def test_steps_that_a_schedule_makes_small_are_no_rate_that_is_too_low(share, to
     assert ("loss_not_falling" in found(figures)) == told
 
 
-@pytest.mark.parametrize(("units", "told"), [(7, False), (8, True)])
+@pytest.mark.parametrize(("units", "told"), [(7, False), (8, True), (math.nan, False)])
 def test_of_few_units_neither_mean_nor_spread_says_anything_but_no_spread_does(units, told):
     figures = healthy(network())
     figures["units"][:, 1:3] = units

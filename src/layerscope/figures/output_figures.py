@@ -189,7 +189,8 @@ def _of_values(output: Output, values: Matrix) -> dict[str, float]:
         "output_cosines": float(output.function.of_cosines),
         "output_rows_one": float(sums_to_one(values, axis=1)),
     }
-    if len(values) == output.samples and values.shape[1] > 1:  # or one state, no batch
+    # Else one state, no batch; or the first axis is no batch's, as of probabilities of each step.
+    if len(values) == output.samples and values.shape[1] > 1 and output.by_sample:
         figures["output_columns_one"] = float(sums_to_one(values, axis=0))
     return figures
 

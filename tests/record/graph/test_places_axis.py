@@ -27,10 +27,10 @@ class Scaled(nn.Module):
         return 2 * x
 
 
-def differ(add, batch_first, time_first=False):
+def differ(add, batch_first, time_first=False, samples=SAMPLES):
     """Whether places and attention differ, of [samples, places, width] or time first."""
     torch.manual_seed(0)
-    axis, shape = PlacesAxis(), (PLACES, SAMPLES) if time_first else (SAMPLES, PLACES)
+    axis, shape = PlacesAxis(), (PLACES, samples) if time_first else (samples, PLACES)
     attention = nn.MultiheadAttention(WIDTH, 2, batch_first=batch_first)
     embedding, waiting, seen = nn.Embedding(10, WIDTH), [], set()
     for module in (embedding, attention, add):
@@ -82,3 +82,9 @@ def test_what_counts_no_places_tells_nothing(add, batch_first):
 def test_a_tutorial_s_waves_are_for_time_first():
     assert differ(Waves(0, dropout=0.1), batch_first=True)
     assert not differ(Waves(0, dropout=0.1), batch_first=False, time_first=True)
+
+
+@pytest.mark.parametrize("add", ALONG_PLACES)
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_as_many_samples_as_places_tell_nothing(add, batch_first):
+    assert not differ(add, batch_first, samples=PLACES)

@@ -101,3 +101,37 @@ def test_it_is_told_of(axis, rules):
     found = judged(Program("", run), mended=False)
     assert [each.rule for each in found] == rules
     assert all("within the network" in each.explanation for each in found)
+
+
+class Halting(nn.Module):
+    """Gives a probability of each of four steps: of its outputs, [steps, samples] or turned."""
+
+    def __init__(self, axis, steps_first):
+        super().__init__()
+        self.out, self.axis, self.steps_first = nn.Linear(5, 4), axis, steps_first
+
+    def forward(self, x):
+        p = self.out(x).softmax(self.axis)
+        return p.T if self.steps_first else p
+
+
+@pytest.mark.parametrize(
+    ("axis", "steps_first", "rules"),
+    [(1, True, []), (1, False, []), (0, False, ["softmax_over_batch"])],
+)
+def test_rows_that_are_no_samples_may_add_up_to_1_along_the_first_axis(axis, steps_first, rules):
+    def run(_, watch):
+        network = Halting(axis, steps_first)
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+        with watch(network) as scope:
+            for _ in range(12):
+                x = torch.randn(32, 5)
+                costs = torch.stack([x[:, 0], x[:, 1], -x[:, 0], x[:, 2]], 1)
+                p = network(x)
+                loss = ((p.T if steps_first else p) * costs).sum(1).mean() + 2
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                scope.step(loss)
+
+    assert [each.rule for each in judged(Program("", run), mended=False)] == rules

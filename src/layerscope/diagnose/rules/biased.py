@@ -3,10 +3,20 @@
 import numpy as np
 
 from layerscope.diagnose import Figures, Memory, Symptoms, Thresholds, rule_with_memory
+from layerscope.diagnose.measured.figures import Flags
 
 FEW_UNITS = 8
 """Fewer are biased by chance: the mean of eight draws is two of their standard deviations away from
 0 once in a thousand times (Student's t, 7 degrees of freedom), that of four in 26."""
+
+
+def of_few_units(figures: Figures) -> Flags:
+    """Where outputs are of few units, [steps, layers]: one, where they have one axis, of which no
+    units are told.
+    """
+    units = figures["units"]
+    few: Flags = np.isnan(units) if not np.isnan(units).all() else np.zeros(units.shape, bool)
+    return few | (units < FEW_UNITS)
 
 
 @rule_with_memory("biased")
@@ -19,7 +29,7 @@ def biased(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms
     if not (values > thresholds.biased_mean).any():
         return Symptoms(values)
     values[values == np.inf] = np.nan  # no spread: idle
-    values[figures["units"] < FEW_UNITS] = np.nan
+    values[of_few_units(figures)] = np.nan
     return Symptoms.above(
         values,
         note=thresholds.biased_mean,

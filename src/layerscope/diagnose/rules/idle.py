@@ -4,7 +4,7 @@ import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.measured.figures import Flags
-from layerscope.diagnose.rules.biased import FEW_UNITS
+from layerscope.diagnose.rules.biased import of_few_units
 from layerscope.diagnose.symptoms import graded
 
 _ADVICE = (
@@ -26,7 +26,7 @@ def idle(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     values[:, _behind_zeros(figures, memory)] = np.nan
     severity = graded(values, (np.nan, thresholds.idle_std, np.nan), falling=True)
     if severity is not None:
-        severity[figures["units"] < FEW_UNITS] = 0
+        severity[of_few_units(figures)] = 0
         severity[values == 0] = 3
         dead = (figures["dead_units"] >= 0) & (figures["zeros"] == 1) & (roles.only("can_die") == 1)
         severity[dead] = 0

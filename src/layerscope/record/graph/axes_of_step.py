@@ -30,7 +30,7 @@ class PlacesAxis:
     places differs along one of the first two axes alone: a parameter, an embedding of 0, 1, 2, ...,
     or what a module of one's own adds to its input. Where attention runs along as many places as
     the other axis has, and nowhere along as many as this one, it runs from sample to sample, or
-    places are counted along the samples.
+    places are counted along the samples. As many samples as places tell nothing.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class PlacesAxis:
     @property
     def differ(self) -> bool:
         """Whether attention runs along the axis that places are not counted along."""
-        wrong = {(places, other) for other, places in self._counted}
+        wrong = {(places, other) for other, places in self._counted if other != places}
         return bool(self._attended) and self._attended <= wrong
 
     def note(self, module: nn.Module, inputs: Any, output: Any) -> None:
