@@ -2066,6 +2066,61 @@ def test_what_was_learned_of_some_classes_is_not_lost_where_others_come(entropy,
     assert ("loss_diverged" in found(figures)) == told
 
 
+def of_two_tasks(leap, came=60, look=60, after=0.3, share=0.75):
+    """A loss that falls, leaps as the next task comes, and comes down to `after`."""
+    figures = healthy(network(), 160)
+    figures["loss"][:came] = np.geomspace(2, 0.05, came)
+    figures["loss"][came:] = leap * np.geomspace(1, after / leap, 160 - came)
+    figures["labels_new"][::10] = 0
+    figures["labels_new"][0], figures["labels_new"][look] = np.nan, share
+    return figures
+
+
+@pytest.mark.parametrize(("came", "look"), [(60, 60), (63, 70), (55, 60)])
+def test_a_loss_that_leaps_as_new_classes_come_has_not_diverged(came, look):
+    figures = of_two_tasks(9.0, came, look)
+    for step in (came - 3, came + 3):
+        figures["weight_grad_rms"][step] *= 100
+    told = rules_and_words(figures)
+    assert (told["loss_diverged"].severity, told["gradient_spike"].severity) == ("note", "note")
+    assert "had never come before" in told["loss_diverged"].explanation
+    assert told["loss_diverged"].remedy.startswith("nothing, where tasks follow")
+    figures["labels_new"][look] = 0
+    told = rules_and_words(figures)
+    assert (told["loss_diverged"].severity, told["gradient_spike"].severity) == (
+        *("warning", "warning"),
+    )
+    assert "never come" not in told["loss_diverged"].explanation
+
+
+@pytest.mark.parametrize(
+    ("after", "severity"), [(0.5, "note"), (30.0, "warning"), (99.0, "warning")]
+)
+def test_a_loss_that_rises_on_once_new_classes_have_come_has_diverged(after, severity):
+    figures = of_two_tasks(9.0)
+    figures["loss"][90:] = after
+    assert rules_and_words(figures)["loss_diverged"].severity == severity
+
+
+@pytest.mark.parametrize("cut", [58, 61, 64, 71, 80])
+def test_new_classes_explain_the_same_however_the_run_is_cut(cut):
+    figures = of_two_tasks(9.0, 63, 70)
+    whole, parts = (Judge(figures.layers, DEFAULT) for _ in range(2))
+    whole.look(figures)
+    rest = Figures(
+        figures.layers, figures.steps[cut:], figures.of_layers[cut:], figures.of_steps[cut:]
+    )
+    for part in (part_until(figures, cut), rest):
+        parts.look(part)
+    assert parts.findings == whole.findings
+
+
+def test_a_spike_long_after_new_classes_is_one():
+    figures = of_two_tasks(9.0)
+    figures["weight_grad_rms"][90] *= 100
+    assert rules_and_words(figures)["gradient_spike"].severity == "warning"
+
+
 @pytest.mark.parametrize(("largest", "severity"), [(1.0, "note"), (3.0, "warning")])
 def test_a_binary_cross_entropy_below_zero_is_wrong_where_its_targets_are(largest, severity):
     figures = healthy(network())

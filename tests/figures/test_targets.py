@@ -35,6 +35,24 @@ def test_labels_are_counted_in_the_step_and_over_all(kind):
     assert "target_min" not in found
 
 
+@pytest.mark.parametrize(
+    ("seen", "now", "share"),
+    [
+        ({}, [0, 1], math.nan),
+        ({0: 50, 1: 50}, [0, 1], 0.0),
+        ({0: 50, 1: 50}, [2, 3, 2, 1], 0.75),
+        ({0: 4, 1: 4}, [2, 3, 2, 2], 0.0),  # nobody knows yet
+        ({0: 20, 1: 20}, [2, 3, 2, 2], 1.0),
+        (dict.fromkeys(range(60), 1), [71, 72, 73, 1], 0.0),  # of a thousand, say
+        ({0: 500, 1: 500}, [0] * 19 + [2], 0.0),
+        ({0: 500, 1: 500}, [0] * 17 + [2] * 3, 0.15),
+    ],
+)
+def test_classes_are_new_where_more_come_than_by_chance(seen, now, share):
+    found = figures(Loss.CROSS_ENTROPY, [[each] for each in now], outputs=80, seen=Counter(seen))
+    assert found["labels_new"] == pytest.approx(share, nan_ok=True)
+
+
 def test_a_smoothed_loss_has_a_floor_and_rows_that_are_no_samples_no_entropy_of_the_batch():
     found = figures(Loss.CROSS_ENTROPY, THREE, smoothing=0.3, by_sample=False)
     assert found["loss_floor"] == pytest.approx(-0.8 * math.log(0.8) - 0.2 * math.log(0.1))

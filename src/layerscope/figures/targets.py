@@ -32,6 +32,7 @@ def target_figures(
     single = is_binary and targets.shape[1] == 1
     if output.alone and (view.kind in OF_CLASSES or single):
         labels = Counter(targets[:, 0].astype(np.int64).tolist())
+        figures["labels_new"] = new_labels(labels, seen)
         seen.update(labels)
         label, most = labels.most_common(1)[0]
         figures |= {
@@ -99,6 +100,29 @@ def _size(view: LossView, targets: Matrix, values: Matrix) -> float:
     on_average = float(np.ptp(off)) <= _ALIKE * float(off.mean())  # not labels of 0 and 1
     at_least = abs(float(np.abs(values).mean() - off.mean()))
     return math.nan if on_average and at_least < size / 2 else size
+
+
+_FEWEST, _TIMES = 0.1, 3.0
+"""Share of the targets, and how many times what may be new by chance."""
+
+
+def new_labels(labels: Counter[int], seen: Counter[int]) -> float:
+    """Share of the targets whose class never came before; 0 if so many may be new by chance, and
+    NaN if nothing came before.
+
+    By the share of those that came once, a further target's class is a new one (Good 1953, The
+    Population Frequencies of Species, equation 9); three are added, as the rule of three has it.
+
+    >>> new_labels(Counter({7: 8, 1: 8}), Counter({1: 30, 2: 30}))
+    0.5
+    >>> new_labels(Counter({7: 8, 1: 8}), Counter(range(60)))
+    0.0
+    """
+    if not (total := seen.total()):
+        return math.nan
+    share = sum(count for label, count in labels.items() if label not in seen) / labels.total()
+    once = sum(count == 1 for count in seen.values())
+    return share if share > max(_FEWEST, _TIMES * (once + 3) / total) else 0.0
 
 
 def label_entropy(labels: Counter[int], smoothing: float, classes: int) -> float:

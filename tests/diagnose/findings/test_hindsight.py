@@ -135,3 +135,33 @@ def test_a_start_that_a_few_steps_have_mended_is_a_note(times, words, expected):
         *("overconfident_start", "warning", "00", 0, 1, 0, times, times, 1.5, "", words, "")
     )
     assert in_hindsight(finding, falls, 64, Thresholds()).severity == expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "of", "expected"),
+    [
+        ("loss_diverged", {"step": 40, "last_step": 42}, "note"),
+        ("loss_diverged", {"step": 31, "last_step": 45}, "note"),
+        ("loss_diverged", {"step": 29, "last_step": 42}, "warning"),  # before the last look
+        ("loss_diverged", {"step": 40, "last_step": 46}, "warning"),
+        ("loss_diverged", {"step": 40, "last_step": 42, "severity": "critical"}, "note"),
+        ("gradient_spike", {"step": 65, "last_step": 65}, "note"),
+        ("gradient_spike", {"step": 66, "last_step": 66}, "warning"),
+        ("update_too_large", {"step": 40, "last_step": 40}, "warning"),
+    ],
+)
+def test_what_begins_as_new_classes_come_is_theirs(rule, of, expected):
+    followed, seen = LossCurve(), figures(np.geomspace(1, 0.7, STEPS))
+    seen["labels_new"][:41:10] = [np.nan, 0, 0, 0, 0.5]
+    followed.of(seen)
+    again = LossCurve()
+    again.load_state(followed.state())
+    assert severity(rule, followed, **of) == severity(rule, again, **of) == expected
+
+
+def test_a_critical_rise_with_new_classes_stays_until_it_is_over():
+    followed, seen = LossCurve(), figures(np.geomspace(1, 3, STEPS))
+    seen["labels_new"][:41:10] = [np.nan, 0, 0, 0, 0.5]
+    followed.of(seen)
+    about = {"step": 40, "last_step": 42, "severity": "critical"}
+    assert severity("loss_diverged", followed, **about) == "critical"

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from layerscope.diagnose.findings.finding import Finding
 from layerscope.diagnose.measured.loss_curve import FIRST, HALF, WINDOW, LossCurve
+from layerscope.diagnose.measured.new_classes import SOON
 from layerscope.diagnose.thresholds import Thresholds
 
 _OUTGROWN = ("vanishing_gradient", "dead_units", "padding_read", "no_positions")
@@ -33,6 +34,12 @@ _OF_GROWING_TARGETS = ("dead_units", "gradient_spike", "loss_diverged", "target_
 """What they tell of grows with the targets: a value that is learned may well have it, and a state
 that an agent never comes to has units of its own."""
 
+_OF_NEW_CLASSES = {"loss_diverged": SOON, "gradient_spike": 25}
+"""How many steps on new classes explain it: a loss has its own level soon, and half of the 50 steps
+of a gradient's median are those of the classes before until then."""
+
+_TASKS = "nothing, where tasks follow each other; else shuffle the data: DataLoader(shuffle=True)"
+
 _GROWTH = 1000.0
 """Times that a loss may well grow with them."""
 
@@ -43,7 +50,7 @@ def in_hindsight(
     """The finding, or a note of it where the network has learned since what the warning said it
     could not, where functions fill while it learns on, where a spike was that of a task that it has
     solved, where the first steps have mended a start, or where it is what comes of targets that
-    grow.
+    grow, or of new classes.
 
     Args:
         curve: the run's loss so far.
@@ -89,7 +96,24 @@ def in_hindsight(
         or (rule == "overconfident_start" and _was_mended_at_once(finding, curve))
     ):
         return replace(finding, severity="note")
-    return finding
+    return _of_new_classes(finding, curve)
+
+
+def _of_new_classes(finding: Finding, curve: LossCurve) -> Finding:
+    """The finding; or a note of it that says so, where it began and ended with targets of classes
+    that had never come before.
+    """
+    if finding.rule not in _OF_NEW_CLASSES or finding.severity == "note":
+        return finding
+    if finding.severity == "critical" and not curve.is_below_start:
+        return finding
+    within = _OF_NEW_CLASSES[finding.rule]
+    seen = curve.new_classes.seen_for(finding.step, within)
+    if seen is None or curve.new_classes.seen_for(finding.last_step, within) is None:
+        return finding
+    told = f"the targets of step {seen} are of classes that had never come before"
+    explanation = f"{finding.explanation}; {told}, and the loss rises by them"
+    return replace(finding, severity="note", explanation=explanation, remedy=_TASKS)
 
 
 def _was_mended_at_once(finding: Finding, curve: LossCurve) -> bool:

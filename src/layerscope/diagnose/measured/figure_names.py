@@ -107,6 +107,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "labels_seen": "different class numbers among the targets of this step",
     "label": "the most frequent of them",
     "label_share": "its share of the targets",
+    "labels_new": "share of targets of classes that never came, if it is more than chance, else 0",
     "weighted_share": "of a loss with weights of classes: share of all weight that one class has",
     "weighted_samples": "share of the samples that are of this class",
     "weighted_times": "its weight / the mean weight of the others' samples",

@@ -7,6 +7,7 @@ import numpy as np
 
 from layerscope.diagnose.measured.figures import Figures, Flags, Series, Steps
 from layerscope.diagnose.measured.last_known import last_known
+from layerscope.diagnose.measured.new_classes import NewClasses
 from layerscope.diagnose.measured.target_growth import TargetGrowth
 
 FIRST = 5
@@ -58,7 +59,11 @@ class CurveOfBlock:
 
 
 class LossCurve:
-    """Follows a run's loss, block by block; all rules of a run share one."""
+    """Follows a run's loss, block by block; all rules of a run share one.
+
+    Attributes:
+        new_classes: when its targets had some.
+    """
 
     def __init__(self) -> None:
         self._first: list[float] = []
@@ -70,6 +75,7 @@ class LossCurve:
         self._since_rise = WINDOW
         self._several = False
         self._targets = TargetGrowth()
+        self.new_classes = NewClasses()
         self._kinds = [0, 0]  # looks that have shown no known kind, and a known one
         self._block: Figures | None = None
         self._curve: CurveOfBlock | None = None
@@ -82,6 +88,7 @@ class LossCurve:
 
     def _follow(self, figures: Figures) -> CurveOfBlock:
         self._targets.follow(figures["target_rms"])
+        self.new_classes.follow(figures.steps, figures["labels_new"])
         kinds = figures["loss_kind"]
         self._kinds[0] += int((kinds == 0).sum())
         self._kinds[1] += int((kinds > 0).sum())
@@ -210,6 +217,7 @@ class LossCurve:
         """All of it, as plain types."""
         return {
             "targets": self._targets.state(),
+            "new_classes": self.new_classes.state(),
             "kinds": list(self._kinds),
             "first": list(self._first),
             "recent": self._recent.tolist(),
@@ -235,5 +243,6 @@ class LossCurve:
         self._since_rise = int(state["since_rise"])
         self._several = bool(state["several"])
         self._targets.load_state(state["targets"])
+        self.new_classes.load_state(state["new_classes"])
         self._kinds = list(state["kinds"])
         self._block = self._curve = None

@@ -10,6 +10,7 @@ from layerscope.diagnose.measured.loss_curve import WINDOW
 from layerscope.diagnose.questions.enough_samples import present_and_start
 from layerscope.diagnose.questions.larger_targets import growth_of_an_error, largest_targets
 from layerscope.diagnose.questions.loss_terms import is_of_no_known_kind, is_of_rewards
+from layerscope.diagnose.questions.new_classes import loss_of_new_classes
 from layerscope.diagnose.questions.pace import OF_LEVELS, way_so_far
 from layerscope.diagnose.questions.patience import IF_OWN_TARGETS, may_have_own_targets
 from layerscope.diagnose.questions.recurrent import CLIP, is_clipped, is_recurrent
@@ -38,14 +39,20 @@ _THROWN = Advice(
     "start, and the next 20 losses are not below the start",
     f"trainer.gradient_clip_val=1.0; or {A_TENTH}",
 )
+_NEW_CLASSES = Advice(
+    "the targets are of classes that had never come before, and so the loss is {value:.3g} times "
+    "what it was at the start",
+    "nothing, where tasks follow each other; else shuffle the data: DataLoader(shuffle=True)",
+)
 _RECURRENT = replace(_DIVERGED, remedy=f"{CLIP}; else {_DIVERGED.remedy}")
 _ADVICE = (
     *(_DIVERGED, _LEAPS, _LOST, _THROWN, _RECURRENT),
     replace(_THROWN, remedy=f"{CLIP}; else {A_TENTH}"),
     replace(_DIVERGED, remedy=f"{A_TENTH}; {IF_OWN_TARGETS}; else {_SIGN}"),
+    _NEW_CLASSES,
 )
 _OF_DIVERGED, _OF_LEAPS, _OF_LOST, _OF_THROWN, _OF_RECURRENT, _OF_THROWN_RECURRENT = range(6)
-_OF_OWN_TARGETS = 6
+_OF_OWN_TARGETS, _OF_NEW_CLASSES = 6, 7
 _SURE = 3.0
 _GROWN = 1.5
 _OF_TASKS = 3.0  # largest targets / smallest: batches of one task alone differ by less
@@ -77,6 +84,10 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     start = np.where(unknown, at_first, start)
     start = np.fmax(start, guessing_among_candidates(figures, memory))
     start *= growth_of_an_error(figures, memory)
+    of_classes = loss_of_new_classes(figures, memory)
+    at_old_start = present / start
+    explained = (at_old_start > limit) & (present <= limit * of_classes)
+    chance, start = start, np.fmax(start, of_classes)
     values = present / np.where(start > 0, start, np.nan)
     signed = memory.ever("negative", (curve.loss < 0) | (figures["loss_of_scores"] == 1))
     sizes = np.where(curve.known <= WINDOW, np.abs(curve.loss), np.nan)
@@ -89,11 +100,12 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     lost &= ~of_rewards
     clipped = is_clipped(figures, memory)
     own_targets, looked = may_have_own_targets(figures, memory), _looked_at(figures, memory)
-    if np.isnan(beyond[0]) and not large.any() and not lost.any():
+    diverges = not np.isnan(beyond[0]) or large.any() or lost.any()
+    if not diverges and not explained.any():
         return Symptoms.of_run("loss", values)
     ever = np.logical_or.accumulate(large) | (beyond[0] == 1)
     blown = ~curve.finite & ever
-    beyond[0] = 1.0
+    beyond[0] = 1.0 if diverges else np.nan
     values[blown] = np.finfo(np.float32).max  # JSON has no infinity
     recent, numbers = memory.of_run("recent", WINDOW), memory.of_run("numbers", WINDOW)
     level = np.where(large | blown, 1.0, 0.0) + (blown | (large & (present > limit * at_first)))
@@ -104,7 +116,7 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     in_a_row = (windows[:, -t.lasting :] > 0).sum(1) >= min(t.lasting, WINDOW)
     often = (windows > 1).sum(1) >= t.lasting
     thrown, worst, thrown_at = _thrown_out(
-        values, present, start, large & (values > 10 * limit), figures, memory
+        values, present, chance, large & (values > 10 * limit), figures, memory
     )
     counts = np.where((in_a_row | blown)[:, np.newaxis], windows > 0, windows > 1)
     begun = np.arange(1, len(values) + 1) + counts.argmax(1)  # that was beyond, in each window
@@ -114,7 +126,7 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     is_told = large & (in_a_row | often) & is_known
     severity = np.where(gone, 3, np.where(is_told, 2, 0)).astype(np.int8)
     lost &= severity == 0
-    values = np.where(lost, curve.level / memory.of_run("best", 5)[0], values)
+    values = np.where(lost, curve.level / memory.of_run("best", 6)[0], values)
     severity[lost] = 2
     thrown &= severity == 0
     values, severity[thrown] = np.where(thrown, worst, values), 2
@@ -124,6 +136,10 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     cause = np.where(in_a_row | blown, cause, _OF_LEAPS)
     cause = np.where(thrown, np.where(recurs, _OF_THROWN_RECURRENT, _OF_THROWN), cause)
     since = np.where(thrown, thrown_at, since)
+    explained &= severity == 0
+    values, severity[explained] = np.where(explained, at_old_start, values), 1
+    cause = np.where(explained, _OF_NEW_CLASSES, cause)
+    since = np.where(explained, figures.steps, since)
     return Symptoms.of_run(
         "loss",
         values,
@@ -186,18 +202,26 @@ def _lost(figures: Figures, unknown: Flags, memory: Memory) -> tuple[Flags, Valu
     of_tasks = largest > _OF_TASKS * smallest
     learned = curve.start - curve.level > _SURE * curve.noise
     labels = memory.known("labels", figures["label_entropy"])
-    # The lowest level, the targets' size and labels then; the streak, and its step.
-    remembered = memory.of_run("best", 5)
-    best, size, classes, number, first = remembered
+    # The lowest level, the targets' size and labels then; the streak, and its step; and how many
+    # losses were known as new classes came, which have a lowest level of their own.
+    remembered = memory.of_run("best", 6)
+    best, size, classes, number, first, came_at = remembered
+    came = figures["labels_new"] > 0
+    learned &= ~(curve.known <= came_at + WINDOW)
     lost, since = np.zeros(len(learned), bool), np.zeros(len(learned))
     lowest = np.fmin.accumulate(np.append(best, np.where(learned, curve.level, np.nan)))[1:]
-    if not (curve.level - lowest > lowest).any():  # as in nearly all blocks: nothing is lost
+    if not (
+        (curve.level - lowest > lowest) | came
+    ).any():  # as in nearly all blocks: nothing is lost
         if learned.any() and not lowest[-1] >= best:
             row = int(np.argmax(lowest == lowest[-1]))
             best, size, classes = lowest[row], sizes[row], labels[row]
-        remembered[:] = best, size, classes, 0.0, first
+        remembered[:5] = best, size, classes, 0.0, first
         return lost, since
     for row, level in enumerate(curve.level.tolist()):
+        if came[row]:
+            best, came_at = np.nan, float(curve.known[row])
+            learned[row:] &= curve.known[row:] > came_at + WINDOW
         if learned[row] and not level >= best:
             best, size, classes = level, sizes[row], labels[row]
         back = level - best
@@ -206,10 +230,10 @@ def _lost(figures: Figures, unknown: Flags, memory: Memory) -> tuple[Flags, Valu
         far &= level > _TERMS * best or not unknown[row]
         far &= back > _SURE * OF_LEVELS * curve.noise[row] and bool(curve.alone[row])
         new = largest[row] > _GROWN * size or labels[row] > _NEW_LABELS * classes
-        if not far or best <= 0 or new or of_tasks[row]:
+        if not far or not best > 0 or new or of_tasks[row]:
             number = 0.0
             continue
         number, first = (number + 1, first) if number > 0 else (1.0, float(figures.steps[row]))
         lost[row], since[row] = number >= WINDOW, first
-    remembered[:] = best, size, classes, number, first
+    remembered[:] = best, size, classes, number, first, came_at
     return lost, since
