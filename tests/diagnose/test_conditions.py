@@ -20,7 +20,11 @@ from layerscope.diagnose.findings.rule_groups import (
     SYMPTOMS,
 )
 from layerscope.diagnose.measured.roles import Roles
-from layerscope.diagnose.questions.simple_network import dies_by_chance, rather
+from layerscope.diagnose.questions.simple_network import (
+    answers_by_direction,
+    dies_by_chance,
+    rather,
+)
 from layerscope.diagnose.rules.learning_rate import ended_in_warm_up
 from tests.diagnose.findings.test_story import found, told
 from tests.diagnose.test_rules import (
@@ -178,6 +182,40 @@ def test_a_handful_of_units_is_what_to_change_before_the_labels(units, words):
     advice = rather(Roles((narrow, last)))
     assert words in advice if words else not advice
     assert not rather(Roles((narrow, replace(LINEAR, order=2, width=None, weights=("w",)), last)))
+
+
+BARE = replace(LINEAR, without_bias=True)
+CHAIN = [
+    replace(BARE, nonlinearity="relu", last=False),
+    replace(BARE, name="1", path="1", order=1, nonlinearity="leakyrelu", last=False),
+    replace(BARE, name="2", path="2", order=2, nonlinearity="sigmoid", last=True),
+]
+
+
+def test_a_network_of_relus_without_biases_answers_by_the_direction_of_an_input():
+    assert answers_by_direction(Roles(tuple(CHAIN)))
+    pooled = replace(CHAIN[1], weights=(), width=None, without_bias=False)
+    assert answers_by_direction(Roles((CHAIN[0], pooled, CHAIN[2])))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"without_bias": False},
+        {"nonlinearity": "tanh"},
+        {"normalizes": True},
+        {"width": None},
+        {"stream": "blocks"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_bias_another_function_or_a_normalisation_lets_it_answer_by_size_too(change):
+    first, second, last = CHAIN
+    assert not answers_by_direction(Roles((first, replace(second, **change), last)))
+
+
+def test_a_single_matrix_answers_by_direction_too_and_is_told_as_such():
+    assert not answers_by_direction(Roles((CHAIN[2],)))
 
 
 def relus(*widths):

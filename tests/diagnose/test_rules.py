@@ -1835,6 +1835,31 @@ def test_the_last_classes_of_mixed_even_ones_are_a_warning_if_they_never_come(ot
     assert ("nor of the 1 after it" in finding.explanation) == (severity == "warning")
 
 
+@pytest.mark.parametrize(
+    ("without_bias", "sizes", "level", "told"),
+    [
+        *((True, 0.4, 0.62, True), (True, 0.4, 0.5, False)),
+        *((True, 0.05, 0.62, False), (True, np.nan, 0.62, False), (False, 0.4, 0.62, False)),
+    ],
+)
+def test_a_network_without_biases_that_cannot_tell_sizes_is_told_of_before_its_dead_units(
+    without_bias, sizes, level, told
+):
+    layers = [replace(each, width=(50, 50), without_bias=without_bias) for each in network("relu")]
+    figures = healthy(layers, 240)
+    figures["loss"][:] = level + np.random.default_rng(0).normal(0, 0.003, 240)
+    figures["loss"][:5] = 0.75
+    for name, value in {"label_entropy": 0.693, "outputs": 2, "input_sizes": sizes}.items():
+        figures[name][::10] = value
+    figures["dead_units"][:, 1], figures["units"][:, 1] = 0.6, 32
+    findings = rules_and_words(figures)
+    assert ("labels_without_signal" in findings) == told
+    if told:
+        assert next(iter(findings)) == "labels_without_signal"
+        assert "no layer of the network has a bias" in findings["labels_without_signal"].explanation
+        assert findings["labels_without_signal"].step == 0
+
+
 @pytest.mark.parametrize(("copies", "words"), [(0, "belongs to its input"), (1, "breaks off")])
 def test_an_autoencoder_that_learns_the_mean_is_not_told_of_its_pairs(copies, words):
     figures = healthy(network(), 240)

@@ -85,3 +85,19 @@ def test_rows_of_length_one_are_a_normalisation_where_they_were_far_larger(size,
 def test_samples_that_were_scaled_by_their_own_numbers_are_seen(rows, told):
     values = rows(torch.randn(64, 5, generator=torch.Generator().manual_seed(0)).double())
     assert input_figures((data(values, False),))["input_rows_one"] == told
+
+
+def test_samples_differ_in_size_unless_a_weight_can_do_what_a_bias_does():
+    torch.manual_seed(0)
+    samples = torch.randn(64, 4).double()
+
+    def sizes(values):
+        return input_figures((data(values, False),))["input_sizes"]
+
+    assert 0.2 < sizes(samples) < 0.6
+    assert sizes(samples / samples.norm(dim=1, keepdim=True)) == pytest.approx(0, abs=1e-9)
+    assert sizes(torch.cat([samples, torch.ones(64, 1)], 1)) == 0
+    assert sizes(torch.cat([samples, torch.zeros(64, 1)], 1)) > 0
+    assert sizes(samples.abs() / samples.abs().sum(1, keepdim=True)) == 0
+    assert sizes(torch.nn.functional.one_hot(torch.arange(64) % 5, 5).double()) == 0
+    assert sizes(samples[:4]) != sizes(samples[:4])  # of so few nothing is known

@@ -60,6 +60,7 @@ def input_figures(data: tuple[Data, ...]) -> dict[str, float]:
         "input_mean": float(values.mean()) / size if size > 0 else math.nan,
         **dict(zip(_FEATURE, _largest_feature(given[place]), strict=True)),
         "input_feature_spread": _feature_spread(given[place]),
+        "input_sizes": _sizes_differ(given[place]),
         "input_rows_one": float(_rows_alike(given[place])),
     }
 
@@ -97,6 +98,18 @@ def _feature_spread(values: Matrix) -> float:
     sizes = np.sqrt(np.square(values).mean(0))
     spreads = values.std(0)[sizes > _NORMAL] / sizes[sizes > _NORMAL]
     return float(np.median(spreads)) if spreads.size else math.nan
+
+
+def _sizes_differ(values: Matrix) -> float:
+    """Standard deviation of the samples' RMS / the mean of it; 0 where a feature, or the sum of
+    all, is the same number in all samples: weights of that do what a bias does.
+    """
+    if len(values) < _SAMPLES or not np.isfinite(values).all():
+        return math.nan
+    sizes = np.sqrt(np.square(values).mean(1))
+    columns = np.column_stack([values, values.sum(1)])
+    same = (np.ptp(columns, axis=0) <= _EXACT * np.abs(columns).max(0)) & (columns[0] != 0)
+    return 0.0 if same.any() or not sizes.mean() else float(sizes.std() / sizes.mean())
 
 
 class RowsAlike(IntEnum):

@@ -82,6 +82,8 @@ STEP_FIGURES: Mapping[str, str] = {
     "input_feature_ratio": "RMS of the largest feature / that of the median one",
     "input_feature_at": "which feature is the largest, from 0",
     "input_feature_spread": "standard deviation of the median feature / its RMS, over the samples",
+    "input_sizes": "standard deviation / mean of the samples' sizes; 0 if one feature, or the sum"
+    " of all, is the same in all of them",
     "input_zeros": "share of exact zeros among these data",
     "data_overwritten": "1 if what a data set keeps becomes 0 by and by, 2 if it changes, else 0",
     "input_nonfinite": "elements of these data that are NaN or infinite",

@@ -39,6 +39,23 @@ def rather(roles: Roles) -> str:
     return ""
 
 
+_HOMOGENEOUS = ("relu", "leakyrelu", "prelu", "rrelu")
+
+
+@lru_cache(maxsize=1)
+def answers_by_direction(roles: Roles) -> bool:
+    """Whether its outputs for a number times an input are that number times those for the input, of
+    all numbers above 0: it has matrices and convolutions without biases, no normalisation, and no
+    function but ReLUs and their kind, the last layer's left out. Which output is the largest, and
+    of which sign one is, then depends on the direction of an input alone.
+    """
+    with_function = [each for each in roles.layers if each.nonlinearity and not each.last]
+    if not with_function or any(each.normalizes or each.stream for each in roles.layers):
+        return False
+    plain = (each.width is not None and each.without_bias for each in roles.layers if each.weights)
+    return all(plain) and all(each.nonlinearity in _HOMOGENEOUS for each in with_function)
+
+
 @lru_cache(maxsize=1)
 def dies_by_chance(roles: Roles) -> str:
     """What to try before another init where layers of few ReLUs follow on each other, to stand
