@@ -24,25 +24,12 @@ def test_the_plain_loop_trains_as_lightning_does(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_every_figure_of_every_step_is_that_of_a_plain_loop(tmp_path, name):
-    fit(make(name), tmp_path, LayerMonitor(quantities=EVERYTHING))
-    assert_figures_are_those_of(run_plainly(unchecked(name)), figures(tmp_path))
-
-
-def unchecked(name):
-    """The same net; one that runs layers again in the backward pass is told to keep instead."""
-    net = make(name)
-    if name.startswith("checkpointed"):
-        net.how = None
-    return net
-
-
-@pytest.mark.parametrize("name", REAL)
-def test_the_counts_of_every_histogram_sum_to_the_finite_elements(tmp_path, name):
+def test_every_figure_and_all_counts_of_every_step_are_those_of_a_plain_loop(tmp_path, name):
     fit(make(name), tmp_path, LayerMonitor(quantities=EVERYTHING, biases=True))
-    histograms = read_run(tmp_path).histograms
+    steps = run_plainly(unchecked(name))
+    assert_figures_are_those_of(steps, figures(tmp_path))
     expected = {}
-    for at, step in enumerate(run_plainly(unchecked(name))):
+    for at, step in enumerate(steps):
         for (quantity, layer), elements in step.elements.items():
             if quantity != "update":
                 count = np.count_nonzero(np.isfinite(elements))
@@ -51,10 +38,18 @@ def test_the_counts_of_every_histogram_sum_to_the_finite_elements(tmp_path, name
                     expected[f"{quantity}_log10/{layer}", at] = count
     found = {
         (tag, at): np.asarray(buckets)[:, 2].sum()
-        for tag, series in histograms.items()
+        for tag, series in read_run(tmp_path).histograms.items()
         for at, buckets in zip(series.steps.tolist(), series.buckets, strict=True)
     }
     assert found == expected
+
+
+def unchecked(name):
+    """The same net; one that runs layers again in the backward pass is told to keep instead."""
+    net = make(name)
+    if name.startswith("checkpointed"):
+        net.how = None
+    return net
 
 
 @pytest.mark.parametrize("name", ["checkpointed", "checkpointed_reentrant"])
