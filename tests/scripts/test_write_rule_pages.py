@@ -47,8 +47,9 @@ def test_the_table_has_every_rule():
 def test_every_picture_is_shown_on_its_rules_page():
     drawn = {file.stem for file in (DOCS / "diagnosis").glob("*.png")}
     assert drawn == set(PICTURES)
+    written = pages()
     for name in drawn:
-        assert f"](../diagnosis/{name}.png)" in pages()[f"{name}.md"]
+        assert f"](../diagnosis/{name}.png)" in written[f"{name}.md"]
 
 
 def test_the_confusion_table_stands_between_its_markers():
