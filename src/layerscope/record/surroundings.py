@@ -27,6 +27,7 @@ from layerscope.record.parameters.overwritten_weights import OverwrittenWeights
 from layerscope.record.parameters.ownership import ownership
 from layerscope.record.parameters.plateau_cuts import PlateauCuts
 from layerscope.record.parameters.seen_optimizers import SeenOptimizers
+from layerscope.record.parameters.uniform_steps import UniformSteps
 from layerscope.record.place import Place
 from layerscope.record.routers import Routers
 from layerscope.record.search import Search
@@ -56,6 +57,7 @@ class Surroundings:
         )
         self.loss_graph, self._two_modes = self._ends.output.loss_graph, TwoModes(network)
         self._repeated, self._frozen_norms = repeated_modules(network), FrozenNorms(network)
+        self._uniform = UniformSteps(network)
         self._optimizers, self._plateau = SeenOptimizers(), PlateauCuts()
         self._stepped_by, self._norm = -1, NONE
         self._first_owned: Sequence[LayerParameter] = ()
@@ -159,6 +161,7 @@ class Surroundings:
             self.gates.begin(looking and bool(search))
         if looking:
             self._frozen_norms.begin()
+            self._uniform.begin()
         self.is_looking, self._stepped = looking, False
         self._ends.output.kept_gradients.begin()
         if len(self._optimizers.of_network) > 1:
@@ -190,6 +193,7 @@ class Surroundings:
             self._ends.output.kept_gradients.confirm()
             self._modes = self._seen_modes()  # before a validation
             self._norm = gradient_norm(self._network)
+            self._uniform.note_gradients()
             self._gradients.update(
                 id(each.parameter) for each in parameters if self._left_over.is_new(each.parameter)
             )
@@ -230,6 +234,7 @@ class Surroundings:
             "made_anew": float(made_anew),
             "weights_drawn": float(self.weights.drawn),
             "weights_returned": float(self.weights.returned),
+            "updates_alike": float(self._uniform.take()),
             "weights_undone": float(self.weights.undone),
             **self._plateau.see(optimizers),
         }

@@ -113,7 +113,8 @@ def gradients_lost(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     """1 where the gradients of a backward pass were cleared before an optimizer came, though the
     loop takes several passes a step; or were changed after the step that they were for, and
     cleared. And how many forward passes a step no backward pass comes to, for each like them that
-    one comes to: more than three are no detached target.
+    one comes to: more than three are no detached target. Or how many biases a step changes by one
+    number, whatever their gradients are.
 
     Not where the weights were changed in between, as in SAM (Foret et al. 2021), or where something
     else was put in the gradients' place, as by gradient surgery (Yu et al. 2020).
@@ -125,6 +126,8 @@ def gradients_lost(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     values = np.where(alone & known, np.nan_to_num(values), np.nan)
     unlearned = figures["passes_unlearned"] > _DETACHED
     values = np.where(unlearned & alone, figures["passes_unlearned"], values)
+    uniform = figures["updates_alike"] > 0
+    values = np.where(uniform, figures["updates_alike"], values)
     return Symptoms.of_run_above(
         "optimizer",
         values,
@@ -145,10 +148,16 @@ def gradients_lost(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             "loss.backward() and optimizer.step() within the loop over batches; passes that are "
             "not to be learned from under torch.no_grad()",
         ),
+        Advice(
+            "each step changes all elements of a bias by the very same number ({value:.0f} of the "
+            "network's), though their gradients differ: these updates do not use the gradient",
+            "bias -= rate * bias.grad in an update of your own, as of the weights, or an optimizer "
+            "of torch.optim for both",
+        ),
         warning=0.0,
         source="torch.optim: a step is taken with what .grad is at that moment",
         lasting=thresholds.lasting,
-        cause=np.where(unlearned, 2, late),
+        cause=np.where(uniform, 3, np.where(unlearned, 2, late)),
     )
 
 

@@ -1,0 +1,92 @@
+"""Whether a step changes all elements of a bias by the very same number."""
+
+import torch
+from torch import Tensor, nn
+
+_VECTORS, _FEWEST = 16, 8
+"""How many are followed, and elements: that fewer go the same way is nothing odd."""
+
+_ROUNDED = 1e-5
+_SEEN = 0.01
+"""Of the largest slope: one of each sign that is as large is no rounding."""
+
+
+class UniformSteps:
+    """Compares biases before and after a step that is looked at.
+
+    A step that is made of gradients moves elements apart whose gradients differ, and those with
+    opposite signs opposite ways. Where the gradients are gone when the step is over, as a loop
+    clears them that moves its weights by hand, units with different weights have had different
+    ones.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network
+        self._before: dict[nn.Parameter, Tensor] = {}
+        self._mixed: dict[nn.Parameter, Tensor] = {}  # bool [], where gradients were seen
+
+    def begin(self) -> None:
+        """A step begins that is looked at."""
+        self._mixed.clear()
+        self._before = {each: each.detach().clone() for each in self._vectors()}
+
+    def _vectors(self) -> list[nn.Parameter]:
+        found = (
+            each
+            for each in self._network.parameters()
+            if type(each) is nn.Parameter and each.ndim == 1 and each.numel() >= _FEWEST
+            if each.requires_grad and each.is_floating_point() and not each.is_meta
+        )
+        return [each for each, _ in zip(found, range(_VECTORS), strict=False)]
+
+    def note_gradients(self) -> None:
+        """An optimizer is about to take its step with the gradients as they are."""
+        for each in self._before:
+            if each.grad is not None and each.grad.layout is torch.strided:
+                self._mixed[each] = _is_mixed(each.grad)
+
+    def take(self) -> int:
+        """How many biases the step has changed by one number, their gradients' signs being mixed;
+        waits for the device.
+        """
+        before, self._before = self._before, {}
+        if not before:
+            return 0
+        alike = [(each, _is_uniform(each.detach(), was)) for each, was in before.items()]
+        device = alike[0][1].device  # parameters may lie on several
+        found = torch.stack([is_so.to(device) for _, is_so in alike]).tolist()
+        uniform = {each for (each, _), is_so in zip(alike, found, strict=True) if is_so}
+        return sum(map(self._are_apart, uniform)) if uniform else 0
+
+    def _are_apart(self, bias: nn.Parameter) -> bool:
+        if bias.grad is not None and bool(bias.grad.any()):
+            return bool(self._mixed.get(bias, _is_mixed(bias.grad)))
+        if bias in self._mixed:
+            return bool(self._mixed[bias])
+        weight = self._weight_of(bias)
+        return weight is not None and bool((weight != weight[:1]).any())
+
+    def _weight_of(self, bias: nn.Parameter) -> Tensor | None:
+        """The matrix or kernel beside it, a row for each of its elements."""
+        for module in self._network.modules():
+            own = list(module.parameters(recurse=False))
+            if any(each is bias for each in own):
+                rows = (each.detach() for each in own if each.ndim > 1)
+                return next((each for each in rows if len(each) == len(bias)), None)
+        return None
+
+
+def _is_mixed(gradient: Tensor) -> Tensor:
+    gradient = gradient.detach()
+    least = _SEEN * gradient.abs().amax()
+    return (gradient.amax() > least) & (gradient.amin() < -least)
+
+
+def _is_uniform(now: Tensor, before: Tensor) -> Tensor:
+    if now.shape != before.shape:
+        return torch.zeros((), dtype=torch.bool, device=now.device)
+    change = (now - before.to(now.device)).float()
+    size = change.mean().abs()
+    rounded = torch.finfo(now.dtype).eps * now.abs().amax().float()
+    apart = change.amax() - change.amin()
+    return (size > 8 * rounded) & (apart <= 4 * rounded + _ROUNDED * size)
