@@ -286,22 +286,22 @@ def test_a_layer_that_is_fed_zeros_is_told_that_its_inputs_are_0(
     assert all("all of its inputs are 0" in finding.explanation for finding in told)
 
 
-def moved_by_hand(move):
-    def step(network, optimizer, backward):
-        loss = backward()
-        with torch.no_grad():
-            for each in network.parameters():
-                each -= 0.01 * (move(each) if each.ndim == 1 else each.grad)
-                each.grad = None
-        return loss
-
-    return step
-
-
 @pytest.mark.parametrize(
     ("move", "told"), [(lambda each: 1.0, True), (lambda each: each.grad, False)]
 )
 def test_biases_that_all_move_by_one_number_are_told_of(move, told):
-    lost = [each for each in found(moved_by_hand(move), 60) if each.rule == "gradients_lost"]
+    def run(_, watch):
+        network = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+        with watch(network) as scope:
+            for _ in range(60):
+                loss = (network(X) - Y).square().mean()
+                loss.backward()
+                with torch.no_grad():
+                    for each in network.parameters():
+                        each -= 0.01 * (move(each) if each.ndim == 1 else each.grad)
+                        each.grad = None
+                scope.step(loss)
+
+    lost = [each for each in judged(Program("", run), False) if each.rule == "gradients_lost"]
     assert bool(lost) == told
     assert not told or "do not use the gradient" in lost[0].explanation
