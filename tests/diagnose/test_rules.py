@@ -633,6 +633,77 @@ def test_a_spike_is_more_than_ten_times_the_median(factor):
     assert ("gradient_spike" in found(figures)) == (factor > 10)
 
 
+def with_a_penalty_each(interval, times=40.0, scatter=1.5):
+    """Whose size grows from step to step; the gradients between scatter evenly."""
+    figures = healthy(network(), 80)
+    rng = np.random.default_rng(0)
+    figures["weight_grad_rms"][:] *= scatter ** rng.uniform(-1, 1, (80, 1))
+    at = np.arange(80) % interval == 0
+    figures["weight_grad_rms"][at] *= (times * np.linspace(1, 2, 80)[at])[:, np.newaxis]
+    return figures
+
+
+@pytest.mark.parametrize("interval", [4, 8, 12, 16, 19])
+def test_gradients_that_are_large_at_regular_intervals_are_the_loops_own(interval):
+    figures = with_a_penalty_each(interval)
+    spike = rules_and_words(figures)["gradient_spike"]
+    assert spike.severity == "note"
+    assert "at regular intervals" in spike.explanation
+    assert spike.remedy.startswith("nothing, if it is meant")
+
+
+@pytest.mark.parametrize(("interval", "odd"), [(8, 61), (16, 70), (16, 64)])
+def test_a_spike_beside_those_at_intervals_is_one(interval, odd):
+    figures = with_a_penalty_each(interval)
+    figures["weight_grad_rms"][odd] *= 500
+    spike = rules_and_words(figures)["gradient_spike"]
+    assert (spike.severity, spike.step) == ("warning", odd)
+    assert "regular" not in spike.explanation
+
+
+@pytest.mark.parametrize(
+    "at", [[0, 2, 24], [11, 40], [0, 20], [7, 17, 30], [4, 17, 30], [17, 22, 30, 43]]
+)
+def test_other_large_gradients_make_no_interval(at):
+    figures = healthy(network(), 80)
+    figures["weight_grad_rms"][at] *= (30.0 + 10 * np.arange(len(at)))[:, np.newaxis]
+    assert rules_and_words(figures)["gradient_spike"].severity == "warning"
+
+
+@pytest.mark.parametrize(
+    ("at", "severity"), [([18, 24, 42, 48, 54], "warning"), ([18, 24, 30, 36, 48, 54], "note")]
+)
+def test_most_of_the_steps_of_an_interval_have_large_gradients(at, severity):
+    figures = healthy(network(), 80)
+    figures["weight_grad_rms"][at] *= 13
+    figures["weight_grad_rms"][60] *= 100
+    assert rules_and_words(figures)["gradient_spike"].severity == severity
+
+
+@pytest.mark.parametrize(("interval", "severity"), [(8, "note"), (99, "warning")])
+def test_a_loss_that_is_higher_afterwards_is_no_harm_of_a_spike_that_comes_regularly(
+    interval, severity
+):
+    figures = with_a_penalty_each(interval, times=15, scatter=1.0)
+    figures["weight_grad_rms"][40] = 0.2
+    figures["loss"][:5], figures["loss"][5:] = 3, 1
+    figures["loss"][41:] = 1.6
+    assert rules_and_words(figures)["gradient_spike"].severity == severity
+
+
+@pytest.mark.parametrize("cut", [30, 33, 40, 57])
+def test_an_interval_is_the_same_however_the_run_is_cut(cut):
+    figures = with_a_penalty_each(8)
+    whole, parts = (Judge(figures.layers, DEFAULT) for _ in range(2))
+    whole.look(figures)
+    rest = Figures(
+        figures.layers, figures.steps[cut:], figures.of_layers[cut:], figures.of_steps[cut:]
+    )
+    for part in (part_until(figures, cut), rest):
+        parts.look(part)
+    assert parts.findings == whole.findings
+
+
 def test_the_larger_gradient_of_two_optimizers_that_take_turns_is_no_spike():
     figures = healthy(network())
     critic = np.arange(60) % 4 == 0
