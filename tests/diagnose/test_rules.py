@@ -758,6 +758,17 @@ def test_updates_are_too_large_if_the_loss_grows_meanwhile():
     assert found(figures)["update_too_large"] == ("warning", "01_tanh", 10, 1)
 
 
+@pytest.mark.parametrize(
+    ("losses", "told"),
+    [([2.0, 6.0, 8.0, 4.6, 2.4], True), ([2.0, 6.0, 8.0, 4.6, 1.9], False), ([2.0] * 5, False)],
+)
+def test_first_steps_that_replace_the_weights_are_too_large_if_they_throw_the_loss_up(losses, told):
+    figures = healthy(network())
+    figures["update_to_weight"][:5] = 0.5
+    figures["loss"][:5] = losses
+    assert ("update_too_large" in found(figures)) == told
+
+
 def test_weights_that_start_at_zero_have_no_size_to_compare_with():
     figures = healthy(network())
     figures["update_to_weight"][:, 1] = [math.nan, *(1 / n**0.5 for n in range(1, 60))]
@@ -1147,6 +1158,18 @@ def test_what_was_learned_and_is_lost_again_is_told_unless_the_targets_have_grow
         assert "lost again" in found["loss_diverged"].explanation
 
 
+@pytest.mark.parametrize(("entropy", "told"), [(1.6, True), (np.nan, False)])
+def test_what_was_learned_counts_from_guessing_where_the_first_steps_threw_the_loss_up(
+    entropy, told
+):
+    figures = healthy(network(), 120)
+    figures["loss"][:] = np.r_[[1.6, *[8.0] * 4], np.full(55, 0.5), np.full(60, 1.2)]
+    figures["update_to_weight"][:] = 1e-3
+    figures["label_entropy"][::10] = entropy
+    figures["target_rms"][::10] = np.nan if told else 1.0
+    assert ("loss_diverged" in found(figures)) == told
+
+
 @pytest.mark.parametrize("kind", [Loss.SQUARED_ERROR, Loss.UNKNOWN])
 def test_targets_may_have_grown_since_a_loss_that_was_an_error_can_be_told_no_more(kind):
     """As a Huber loss of an agent's values, whose errors leave its square part."""
@@ -1302,6 +1325,17 @@ def test_large_inputs_are_divided_out_by_a_normalisation_behind_the_first_layer(
         figures = healthy(of)
         figures["input_rms"][::10] = figures["input_largest"][::10] = 255.0
         assert ("input_scale" in rules_and_words(figures)) == told
+
+
+@pytest.mark.parametrize(("spread", "told"), [(0.005, True), (0.5, False)])
+def test_small_inputs_are_lost_where_a_normalisation_gets_a_bias_and_next_to_nothing_else(
+    spread, told
+):
+    layers = network()
+    figures = healthy((layers[0], replace(layers[1], normalizes=True), *layers[2:]))
+    figures["input_rms"][::10] = figures["input_largest"][::10] = 1e-3
+    figures["unit_spread"][::10, 5] = spread
+    assert ("input_scale" in rules_and_words(figures)) == told
 
 
 def test_parameters_that_nobody_has_are_told_after_ten_looks():
@@ -2586,7 +2620,7 @@ def test_weights_that_are_one_constant_in_all_layers_at_the_start_are_told_at_on
 ):
     figures = healthy(network(), 2)
     figures["weight_row_spread"][0] = np.r_[np.zeros(alike), np.ones(6 - alike)]
-    figures["weight_row_spread"][1] = 1e-3
+    figures["weight_row_spread"][1] = 1e-3  # after the first step
     figures["weight_rms"][:] = size
     finding = rules_and_words(figures).get("constant_weights")
     assert (finding and finding.severity) == severity

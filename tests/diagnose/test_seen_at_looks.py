@@ -226,6 +226,20 @@ def test_a_frozen_body_with_random_weights_is_told_of_before_a_head_of_bare_para
     assert "frozen_untrained" in rules_and_words(figures)
 
 
+@pytest.mark.parametrize(("order", "told"), [(2, True), (9, False)])
+def test_a_frozen_parameter_stands_where_its_module_first_gives_an_output(order, told):
+    """As those of an LSTM, whose outputs are entries of their own."""
+    figures = frozen([0], [4, 5])
+    weight = replace(LAYERS[0], name="01_lstm.weight_hh_l0", order=-1, trainable=False)
+    output = replace(LAYERS[2], name="01_lstm.0", order=order, weights=())
+    layers = (weight, LAYERS[1], output, *LAYERS[3:])
+    layers = tuple(
+        replace(each, weights=()) if i in (1, 3) else each for i, each in enumerate(layers)
+    )
+    figures = Figures(layers, figures.steps, figures.of_layers, figures.of_steps)
+    assert ("frozen_untrained" in rules_and_words(figures)) == told
+
+
 def test_an_embedding_behind_a_layer_as_of_the_time_keeps_nobody_from_copying():
     of_time = replace(LAYERS[2], module="Embedding", nonlinearity=None)
     figures = healthy((*LAYERS[:2], of_time, *LAYERS[3:]))

@@ -66,6 +66,7 @@ class Surroundings:
         self._is_first = True  # no step was seen yet, nor by the run that goes on
         self._modes: dict[str, float] | None = None  # of this step's update
         self._rows: AlikeRows | None = None
+        self._begun: dict[str, float] = {}  # what rows differ by before the first step
         self._alike: list[str] | None = None  # in the run that goes on
 
     def state(self) -> dict[str, Any]:
@@ -194,6 +195,8 @@ class Surroundings:
             self._modes = self._seen_modes()  # before a validation
             self._norm = gradient_norm(self._network)
             self._uniform.note_gradients()
+            if self._is_first:
+                self._begun |= AlikeRows(parameters).look()
             self._gradients.update(
                 id(each.parameter) for each in parameters if self._left_over.is_new(each.parameter)
             )
@@ -252,10 +255,10 @@ class Surroundings:
             frozenset(self._gradients),
             frozenset(id(each.parameter) for each in parameters if each.parameter.requires_grad),
             self._norm,
-            self._rows.look(),
+            self._rows.look() | self._begun,
             self._stepped,
             figures,
             {kind: seen for kind, seen in inside if seen},
         )
-        self._gradients, self._norm, self._is_first = set(), NONE, False
+        self._gradients, self._norm, self._is_first, self._begun = set(), NONE, False, {}
         return look

@@ -59,6 +59,18 @@ def every_weight_one_tenth(mended, watch):
     fit(watch, model, optimizer, batches(x, y), cross_entropy)
 
 
+@program("constant_weights")
+def every_weight_alike_in_a_regression(mended, watch):
+    x, y = surface()
+    model = perceptron(x.shape[1], 1)
+    if not mended:
+        for layer in model.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.constant_(layer.weight, 0.05)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    fit(watch, model, optimizer, batches(x, y), of_output(F.mse_loss))
+
+
 @program("linear_chain")
 def linear_layers_in_a_row(mended, watch):
     x, y = ring()
@@ -357,6 +369,26 @@ def a_body_that_was_frozen_and_never_loaded(mended, watch):
     trained = [each for each in model.parameters() if each.requires_grad]
     optimizer = torch.optim.SGD(trained, lr=0.03, momentum=0.9)
     fit(watch, model, optimizer, batches(x, y, steps=120), cross_entropy)
+
+
+@program("frozen_untrained")
+def a_reader_frozen_though_its_checkpoint_was_not_there(mended, watch):
+    x = torch.randint(24, (1024, 12))
+    y = ((x < 6).sum(1) - 1).clamp(0, 3)
+
+    class Reader(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.words, self.lstm = nn.Embedding(24, 20), nn.LSTM(20, 40, batch_first=True)
+
+        def forward(self, x):
+            return self.lstm(self.words(x))[0][:, -1]
+
+    model = nn.Sequential(Reader(), nn.Linear(40, 4))
+    model[0].requires_grad_(mended)
+    trained = [each for each in model.parameters() if each.requires_grad]
+    optimizer = torch.optim.Adam(trained, lr=5e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=240), cross_entropy)
 
 
 @program("frozen_untrained")

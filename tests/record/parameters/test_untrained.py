@@ -110,6 +110,21 @@ def test_biases_of_zero_and_norms_of_one_tell_of_weights_that_are_drawn_in_any_w
     assert untrained(entries(*layers), vectors[:2]) == []  # a linear layer's zeros alone
 
 
+@pytest.mark.parametrize(("size", "names"), [(1.0, ["a", "b"]), (1.3, [])])
+def test_a_small_embedding_as_drawn_speaks_neither_for_a_draw_nor_against(size, names):
+    small = frozen(nn.Embedding(20, 24), lambda weight: nn.init.normal_(weight, std=size))
+    assert untrained(entries(small, EVEN["linear"]())) == names
+    assert untrained(entries(small)) == []
+
+
+def test_a_last_layer_over_words_is_no_copy_of_their_embedding():
+    words, head = frozen(nn.Embedding(20, 24)), nn.Linear(24, 20)
+    assert words.weight.shape == head.weight.shape
+    assert untrained(entries(words, EVEN["linear"](), head)) == ["a", "b"]
+    copy, its_own = frozen(nn.Linear(24, 30)), nn.Linear(24, 30)
+    assert untrained([*entries(words, copy), *entries(head, its_own)]) == []
+
+
 def test_few_elements_tell_nothing():
     assert untrained(entries(frozen(nn.Linear(8, 8)))) == []
 

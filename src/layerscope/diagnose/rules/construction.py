@@ -30,8 +30,8 @@ def constant_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -
     seen[:] = count[-1]
     alike = known & (values == 0) & (count >= 3) & ~without
     first = known & (count == 1)
-    begun = first & (values == 0)  # after the first step
-    zero = first & (figures["weight_rms"] == 0)  # before it
+    begun = first & (values == 0)  # before the first step, where an optimizer takes it
+    zero = first & (figures["weight_rms"] == 0)
     number = zero.sum(1, keepdims=True)
     all_zero = zero & (number >= 2) & (number == first.sum(1, keepdims=True))
     hidden = np.array([not facts.last for facts in memory.roles.layers])

@@ -1,10 +1,12 @@
 """Layers that were frozen before anybody has trained them."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
+from layerscope.diagnose.measured.layer_facts import LayerFacts
 from layerscope.diagnose.questions.solved import left_of_chance
 
 _AT_CHANCE = 0.95
@@ -36,6 +38,14 @@ _ADVICE = (
 )
 
 
+def _place(layer: LayerFacts, layers: Sequence[LayerFacts]) -> int:
+    """In the order of the forward pass; of a parameter, that of the first output of its module."""
+    if layer.order >= 0:
+        return layer.order
+    module = layer.name.rpartition(".")[0] + "."
+    return min((e.order for e in layers if e.order >= 0 and e.name.startswith(module)), default=-1)
+
+
 @rule_with_memory("frozen_untrained")
 def frozen_untrained(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """1 for a frozen layer with weights as they are drawn at random, where all frozen layers have
@@ -50,7 +60,8 @@ def frozen_untrained(figures: Figures, thresholds: Thresholds, memory: Memory) -
     if not values.any():
         return Symptoms(values)
     trained = [each.order for each in layers if each.weights and each.trainable and each.order >= 0]
-    frozen = [each.order for each, is_drawn in zip(layers, drawn.any(0), strict=True) if is_drawn]
+    is_drawn = drawn.any(0).tolist()
+    frozen = [_place(each, layers) for each, of_it in zip(layers, is_drawn, strict=True) if of_it]
     others = any(each.weights and each.trainable for each in layers)  # an adapter's parameters, too
     # Bare parameters have no place: a head of cosines, where nothing that has one is trained.
     behind = min(trained, default=math.inf if others else -1)

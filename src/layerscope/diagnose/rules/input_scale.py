@@ -38,7 +38,9 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     nothing = (figures["input_largest"] == 0) & (not memory.roles.embeddings)
     small &= figures["input_largest"] > 0
     if memory.roles.normalized_first:
-        large = small = np.zeros(len(values), bool)
+        large = np.zeros(len(values), bool)
+        # Of a layer normalisation a bias, or positions that are added, may be all that it gets.
+        small &= figures["unit_spread"][:, memory.roles.last] < t.collapsed_spread
     uneven = ~(large | small | nothing) & (ratio > t.input_uneven) & ~np.isnan(values)
     alike = ~(large | small | uneven | nothing) & (
         figures["input_feature_spread"] < t.collapsed_spread

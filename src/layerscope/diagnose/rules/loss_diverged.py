@@ -218,6 +218,8 @@ def _lost(figures: Figures, unknown: Flags, memory: Memory) -> tuple[Flags, Valu
             best, size, classes = lowest[row], sizes[row], labels[row]
         remembered[:5] = best, size, classes, 0.0, first
         return lost, since
+    # The first steps may have thrown the loss up; nothing is learned until it is below guessing.
+    begun = np.fmin(curve.start, labels)
     for row, level in enumerate(curve.level.tolist()):
         if came[row]:
             best, came_at = np.nan, float(curve.known[row])
@@ -226,7 +228,7 @@ def _lost(figures: Figures, unknown: Flags, memory: Memory) -> tuple[Flags, Valu
             best, size, classes = level, sizes[row], labels[row]
         back = level - best
         share = 0.5 if known[row] else 1.0
-        far = back > best and back > share * (curve.start[row] - best)
+        far = back > best and back > share * (begun[row] - best)
         far &= level > _TERMS * best or not unknown[row]
         far &= back > _SURE * OF_LEVELS * curve.noise[row] and bool(curve.alone[row])
         new = largest[row] > _GROWN * size or labels[row] > _NEW_LABELS * classes

@@ -69,8 +69,9 @@ def update_too_large(figures: Figures, thresholds: Thresholds, memory: Memory) -
     values = update_ratio(figures, memory.roles)
     limits = (np.nan, t.update_large, max(0.0, t.update_large))
     loss, clipped = figures["loss"].tolist(), is_clipped(figures, memory)
-    # Of the running streak: its first step, its steps, the loss then; and whether it began at zero.
-    begun, streak, loss_then, no_size = memory.of_layers("streak", 4)
+    # Of the running streak: its first step, its steps, the loss then, the highest since; and whether
+    # it began at zero.
+    begun, streak, loss_then, highest, no_size = memory.of_layers("streak", 5)
     rms = figures["weight_rms"]
     starts_small = (figures.steps == 0)[:, np.newaxis] & (rms * memory.roles.fan_in**0.5 < _NEXT_TO)
     zero = (rms == 0) | starts_small
@@ -93,9 +94,11 @@ def update_too_large(figures: Figures, thresholds: Thresholds, memory: Memory) -
                 continue
             if not streak[layer] > 0:
                 begun[layer], loss_then[layer] = figures.steps[row], loss[row]
-                streak[layer] = 0
+                streak[layer] = highest[layer] = 0
             streak[layer] += 1
-            hurts = streak[layer] >= t.lasting and loss[row] > _LOSS_GREW * loss_then[layer]
+            highest[layer] = max(highest[layer], loss[row])
+            hurts = highest[layer] > _LOSS_GREW * loss_then[layer] and loss[row] > loss_then[layer]
+            hurts &= streak[layer] >= t.lasting
             outgrows = no_size[layer] > 0 and streak[layer] >= t.lasting
             if outgrows or ((hurts or streak[layer] >= t.warm_up) and not no_size[layer] > 0):
                 if severity is None or since is None:

@@ -28,7 +28,8 @@ def untrained(
     widths: Mapping[str, tuple[int, int]] = MappingProxyType({}),
 ) -> list[str]:
     """Entries whose weights are frozen, if those of all such are as torch draws them; [] if one is
-    not, or if a layer of the same shape is trained, of which they may be a copy.
+    not, or if most have the shape of a layer that is trained, of which they may be copies; one that
+    has is not looked at.
 
     Weights of torch's default are even between bounds that the fan-in gives, others normal with a
     variance of one or two over a fan (He et al. 2015), 0.02^2 (Radford et al. 2018) or 1. Training
@@ -44,15 +45,17 @@ def untrained(
     known = [each for each in parameters if _tells(each.parameter)]
     trained = {each.parameter.shape for each in known if each.parameter.requires_grad}
     frozen = [each for each in known if not each.parameter.requires_grad]
-    if any(each.parameter.shape in trained for each in frozen):
+    # A last layer over words has the shape of their embedding.
+    own = [each for each in frozen if each.parameter.shape not in trained]
+    if 2 * len(own) < len(frozen):
         return []
-    names = [each.channel.layer for each in frozen]
+    names, frozen = [each.channel.layer for each in frozen], own
     if names and _are_at_their_start(vectors):
         return names
     evidence = 0
     for each in frozen:
         of_one = _evidence(each.parameter, widths.get(each.channel.layer))
-        if not of_one:  # a body that was loaded is known by its first weight
+        if of_one < 0:  # a body that was loaded is known by its first weight
             return []
         evidence += of_one
     return names if evidence >= _ENOUGH else []
@@ -134,7 +137,9 @@ def _tells(weight: nn.Parameter) -> bool:
 
 
 def _evidence(weight: Tensor, width: tuple[int, int] | None) -> int:
-    """_ENOUGH for values that end at bounds that are known, 1 for a usual variance, else 0."""
+    """_ENOUGH for values that end at bounds that are known, 1 for normal ones of a usual variance, 0
+    for few of variance 1, as of a small embedding, which tell nothing, -1 for others.
+    """
     rows, of_each = weight.shape[0], weight[0].numel()
     fan_in, outputs = width or (of_each, rows)
     fan_out = outputs * weight[0, 0].numel()
@@ -151,12 +156,11 @@ def _evidence(weight: Tensor, width: tuple[int, int] | None) -> int:
     variances = (1 / fan_in, 2 / fan_in, 2 / fan_out, 2 / (fan_in + fan_out), 0.02**2, 1.0)
     if is_even:
         return _ENOUGH
-    is_normal = (
-        count >= _MANY
-        and normal
-        and any(abs(variance / usual - 1) < math.sqrt(2) * error for usual in variances)
-    )
-    return int(is_normal)
+    usual = [each for each in variances if abs(variance / each - 1) < math.sqrt(2) * error]
+    if not normal or not usual:
+        return -1
+    is_many = count >= _MANY
+    return int(is_many) if is_many or 1.0 in usual else -1
 
 
 def _sample(weight: Tensor) -> Tensor:
