@@ -69,7 +69,7 @@ def update_too_large(figures: Figures, thresholds: Thresholds, memory: Memory) -
     values = update_ratio(figures, memory.roles)
     limits = (np.nan, t.update_large, max(0.0, t.update_large))
     loss, clipped = figures["loss"].tolist(), is_clipped(figures, memory)
-    # Of the running streak: its first step, its steps, the loss then, the highest since; and whether
+    # Of the running streak: its first step, its steps, the loss then and the highest since; whether
     # it began at zero.
     begun, streak, loss_then, highest, no_size = memory.of_layers("streak", 5)
     rms = figures["weight_rms"]

@@ -137,8 +137,8 @@ def _tells(weight: nn.Parameter) -> bool:
 
 
 def _evidence(weight: Tensor, width: tuple[int, int] | None) -> int:
-    """_ENOUGH for values that end at bounds that are known, 1 for normal ones of a usual variance, 0
-    for few of variance 1, as of a small embedding, which tell nothing, -1 for others.
+    """_ENOUGH for values that end at bounds that are known, 1 for normal ones of a usual variance,
+    0 for few of variance 1, as of a small embedding, which tell nothing, -1 for others.
     """
     rows, of_each = weight.shape[0], weight[0].numel()
     fan_in, outputs = width or (of_each, rows)
