@@ -94,6 +94,9 @@ _OF_BITS, _NO_SHARES = 1, 8
 _STEEP, _AGAIN = 3.0, 2.0
 """Times the slope of 1 that a critic is to have; and times what it was half of the way before."""
 
+_ROUNDING = 1e-6
+"""A loss that is 0 may come out so far below it: log(1 + 1e-7) is what guards a logarithm."""
+
 _DRAWN_AWAY = -0.5
 """Share of the gradient on mean and variance that is that of minus a divergence: most."""
 
@@ -150,7 +153,7 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     by chance.
     """
     loss = memory.loss_curve.of(figures).loss
-    below = loss < 0
+    below = loss < -_ROUNDING
     # Kinds that were told stay: outputs that have grown certain tell nothing any more.
     told = np.where(figures["loss_kind"] > Loss.UNKNOWN, figures["loss_kind"], np.nan)
     kind = memory.known("kind", told)

@@ -8,7 +8,7 @@ from layerscope.diagnose.measured.roles import Roles
 from layerscope.diagnose.questions.recurrent import CLIP, is_recurrent
 
 _OUTPUT, _INPUT, _BETWEEN, _WEIGHTS, _BACKWARD, _WEIGHT_GRADIENT, _PARAMETER, _EPSILON = range(8)
-_OUTPUT_AT_ONCE, _GIVEN_UNKNOWN = 8, 9
+_OUTPUT_AT_ONCE, _GIVEN_UNKNOWN, _MASKED = 8, 9, 10
 
 _FUNCTIONS = (
     "look at the functions before it in the forward of your module: a logarithm, root or division "
@@ -78,6 +78,12 @@ _ADVICE = (
         "data and all outputs of the layers before it",
         f"{_FUNCTIONS}; trainer.precision=bf16-mixed if it overflowed in float16",
     ),
+    Advice(
+        "{value:.0f} gradients are not finite before {layer}, and those of all weights are: units "
+        "that are not active have kept them back, so far",
+        "in your own module, a root or norm of what may be 0: its slope there is infinite; a small "
+        "number added to what is under the root, torch.sqrt(x + 1e-12)",
+    ),
 )
 
 
@@ -103,8 +109,13 @@ def not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
             producer[:] = _producer(figures, row, memory.roles)
             if lost[row] and producer[1] in (_WEIGHTS, _PARAMETER):
                 producer[1] = _EPSILON
-        layer = int(producer[0])
-        severity[row, layer], cause[row, layer] = 3, int(producer[1])
+        layer, how = int(producer[0]), int(producer[1])
+        severity[row, layer], cause[row, layer] = 3, how
+        if how == _BACKWARD and values[row, layer] == 0:
+            values[row, layer] = np.fmax.reduce(gradients[row])
+            known = weights[row][~np.isnan(weights[row])]
+            if len(known) and not known.any():  # a ReLU lets those through that its units ask for
+                severity[row, layer], cause[row, layer] = 1, _MASKED
     limits = (np.nan, np.nan, 0.0)
     return Symptoms(values, severity, limits, _ADVICE, "any at all", 1, cause)
 

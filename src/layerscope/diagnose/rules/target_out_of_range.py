@@ -17,6 +17,9 @@ from layerscope.diagnose.questions.target_bits import targets_are_bits, targets_
 _BEYOND = 0.05
 """Of the targets' spread: labels smoothed to 0 and 1 are within."""
 
+_BY_NOISE = 0.2
+"""Of the same: what noise in the targets of a bounded function reaches beyond its ends."""
+
 _LEFT = 0.25
 """Of the targets' variance: that of a batch is known no better than to a tenth or two."""
 
@@ -161,7 +164,7 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     return Symptoms.of_run(
         "output",
         values,
-        np.where(ill, 2, 0),
+        np.where(ill, np.where((cause == 0) & (values < _BY_NOISE), 1, 2), 0),
         *advice,
         limits=(np.nan, _BEYOND, np.nan),
         source="the range of the function; torch.nn.BCELoss: targets between 0 and 1; Hyndman and "
