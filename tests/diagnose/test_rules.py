@@ -340,6 +340,14 @@ def test_of_a_loss_whose_lowest_nobody_knows_it_counts_that_it_falls(kind, falls
     assert found(figures)["dead_units"][0] == ("note" if is_note else "warning")
 
 
+@pytest.mark.parametrize(("least", "told"), [(-4.5e-8, False), (-1e-3, True)])
+def test_a_loss_of_0_that_rounding_takes_below_it_has_no_sign_to_turn(least, told):
+    figures = healthy(network(), 100)
+    figures["loss"][::2], figures["loss_negated"][::10] = least, 1
+    figures["loss"][1::2] = least
+    assert ("negative_loss" in found(figures)) == told
+
+
 @pytest.mark.parametrize(("of_rewards", "told"), [(1, []), (0, [("negative_loss", True)])])
 def test_a_loss_that_may_be_below_zero_asks_for_nothing_and_a_policys_is_not_told(of_rewards, told):
     figures = healthy(network())
@@ -1441,6 +1449,17 @@ def test_a_regression_of_several_numbers_is_no_matter_for_a_softmax(of_targets, 
     for name, value in looked.items():
         figures[name][::10] = value
     assert ("target_out_of_range" in found(figures)) == told
+
+
+@pytest.mark.parametrize(("most", "severity"), [(1.1, "note"), (1.2, "warning"), (1.01, None)])
+def test_targets_that_noise_has_taken_beyond_the_functions_range_are_a_note(most, severity):
+    figures = healthy(network(), 120)
+    looked = {"loss_kind": 6, "output_function": LastFunction.SIGMOID, "outputs": 4}
+    looked |= {"target_min": 0, "target_max": most, "target_std": 0.7, "target_rms": 0.9}
+    for name, value in looked.items():
+        figures[name][::10] = value
+    told = rules_and_words(figures).get("target_out_of_range")
+    assert (told and told.severity) == severity
 
 
 def test_an_error_that_slopes_fit_in_some_looks_only_has_no_targets_out_of_range():
