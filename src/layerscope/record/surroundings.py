@@ -19,7 +19,7 @@ from layerscope.record.network.frozen_norms import FrozenNorms
 from layerscope.record.network.layers import Layer
 from layerscope.record.network.repeated_modules import repeated_modules
 from layerscope.record.network.two_modes import TwoModes, frozen_in_name, path_and_class
-from layerscope.record.parameters.alike_rows import AlikeRows
+from layerscope.record.parameters.alike_rows import RowSpreads
 from layerscope.record.parameters.gradient_norm import NONE, gradient_norm
 from layerscope.record.parameters.kept_gradients import LeftOverGradients
 from layerscope.record.parameters.layer_parameter import LayerParameter
@@ -65,22 +65,19 @@ class Surroundings:
         self._left_over = LeftOverGradients(network)
         self._is_first = True  # no step was seen yet, nor by the run that goes on
         self._modes: dict[str, float] | None = None  # of this step's update
-        self._rows: AlikeRows | None = None
-        self._begun: dict[str, float] = {}  # what rows differ by before the first step
-        self._alike: list[str] | None = None  # in the run that goes on
+        self._rows = RowSpreads()
 
     def state(self) -> dict[str, Any]:
         """What the next look depends on, as plain types: for a checkpoint."""
-        alike = self._alike if self._rows is None else self._rows.left
         about = {"weights": self.weights.state(), "goes_on": self._optimizers.go_on}
         about["largest_rate"] = self._plateau.largest
         ends = self._ends
         of_ends = {"keeps_first": ends.output.keeps_first, "summed": ends.data.summed}
-        return {"alike": alike} | of_ends | about
+        return {"alike": self._rows.left} | of_ends | about
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` gave."""
-        self._rows, self._alike = None, state["alike"]
+        self._rows = RowSpreads(state["alike"])
         self._ends.output.keeps_first = state["keeps_first"]
         self._ends.data.summed = state["summed"]
         self.weights.load_state(state["weights"])
@@ -138,7 +135,8 @@ class Surroundings:
         self.gates.follow(layers)
         self._two_modes, self._repeated = TwoModes(self._network), repeated_modules(self._network)
         self._frozen_norms = FrozenNorms(self._network, self._frozen_norms)
-        self._stepped_by, self._rows = -1, None
+        self._stepped_by = -1
+        self._rows.forget()
 
     def attach(self) -> None:
         """Put the hooks on; does nothing if they are on."""
@@ -196,7 +194,7 @@ class Surroundings:
             self._norm = gradient_norm(self._network)
             self._uniform.note_gradients()
             if self._is_first:
-                self._begun |= AlikeRows(parameters).look()
+                self._rows.begin(parameters)
             self._gradients.update(
                 id(each.parameter) for each in parameters if self._left_over.is_new(each.parameter)
             )
@@ -221,7 +219,6 @@ class Surroundings:
 
     def take(self, parameters: Sequence[LayerParameter]) -> Look:
         """What was seen in a step that is looked at."""
-        self._rows = self._rows or AlikeRows(parameters, self._alike)
         optimizers = self._optimizers.take()
         known = ownership(self._network, optimizers) if optimizers else None
         ends = self._ends.take()
@@ -255,10 +252,10 @@ class Surroundings:
             frozenset(self._gradients),
             frozenset(id(each.parameter) for each in parameters if each.parameter.requires_grad),
             self._norm,
-            self._rows.look() | self._begun,
+            self._rows.look(parameters),
             self._stepped,
             figures,
             {kind: seen for kind, seen in inside if seen},
         )
-        self._gradients, self._norm, self._is_first, self._begun = set(), NONE, False, {}
+        self._gradients, self._norm, self._is_first = set(), NONE, False
         return look

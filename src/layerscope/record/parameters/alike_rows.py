@@ -50,6 +50,40 @@ class AlikeRows:
         return spreads
 
 
+class RowSpreads:
+    """What rows of weights differ by, from before the first step on.
+
+    Args:
+        left: see `AlikeRows`.
+    """
+
+    def __init__(self, left: list[str] | None = None) -> None:
+        self._left = left
+        self._rows: AlikeRows | None = None
+        self._begun: dict[str, float] = {}
+
+    @property
+    def left(self) -> list[str] | None:
+        """See `AlikeRows`; None before the first look."""
+        return self._left if self._rows is None else self._rows.left
+
+    def forget(self) -> None:
+        """The network has changed."""
+        self._rows = None
+
+    def begin(self, parameters: Sequence[LayerParameter]) -> None:
+        """An optimizer is about to take its first step: random biases then part rows that are alike
+        by next to nothing.
+        """
+        self._begun |= AlikeRows(parameters).look()
+
+    def look(self, parameters: Sequence[LayerParameter]) -> dict[str, float]:
+        """See `AlikeRows`; at first what it was before the first step."""
+        self._rows = self._rows or AlikeRows(parameters, self._left)
+        begun, self._begun = self._begun, {}
+        return self._rows.look() | begun
+
+
 def _spread(weight: Tensor) -> float:
     rows = weight[: min(len(weight), 64)].flatten(1).float()
     largest = float(rows.abs().max())
