@@ -5,7 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from layerscope.record.graph.layer_graph import is_of_parameter, wiring
+from layerscope.record.graph.layer_graph import wiring
+from layerscope.record.graph.moved_outputs import is_of_parameter
 from layerscope.record.network.nonlinearities import nonlinearity_of
 
 

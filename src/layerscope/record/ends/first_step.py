@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from layerscope.record.distributed.shards import class_of, gathers_parameters
 from layerscope.record.graph.axes_of_step import MixedViews, PlacesAxis, SoftmaxWithin
-from layerscope.record.graph.layer_graph import OF_PARAMETER, Wiring, is_of_parameter, wiring
+from layerscope.record.graph.layer_graph import OF_PARAMETER, Wiring, wiring
+from layerscope.record.graph.moved_outputs import is_of_parameter
 from layerscope.record.graph.norms_of_few import NormsWithoutParameters
 from layerscope.record.graph.own_backward import OwnBackward
 from layerscope.record.graph_nodes import VIEWS, inputs_of, kind_of, shape_of

@@ -11,22 +11,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from layerscope.record.distributed.shards import class_of
+from layerscope.record.graph.moved_outputs import linear_before, moved_from
 from layerscope.record.graph.norms_of_few import few_together
-from layerscope.record.graph_nodes import MOVES, PRODUCTS, inputs_of, kind_of
-
-# Functions that only move elements, or scale them: a linear layer behind them still gets what a
-# linear layer before them gave. With two operands that have a gradient they are none.
-_MOVES = (
-    *(*MOVES, "NativeDropout", "Mul", "Div", "Add", "Sub", "Neg"),
-    "RegisterPostBackwardFunction",  # of FSDP, before each of its modules
-)
-_SLOPE = "_saved_negative_slope"
-"""Of a LeakyReLU's node: with a slope of 1 it is a straight line."""
-
-_PRODUCTS = (*PRODUCTS, "Baddbmm")
+from layerscope.record.graph_nodes import inputs_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +79,13 @@ def wiring(
     # A linear module whose own output is the layer's: no function was applied to it.
     bare = {id(node): module for _, _, module, node in outputs if class_of(module) is nn.Linear}
     fed = Counter(parent for of_layer in parents.values() for parent in of_layer)
-    ends = {_moved_from(node, nodes) for node in returned}
+    ends = {moved_from(node, nodes) for node in returned}
     ends -= {parent for name in parents if name not in get_data for parent in parents[name]}
     made = {}
     for name, entry, _, node in outputs:
         follows = ""
         if class_of(entry) is nn.Linear and node is not None:
-            before = _linear_before(node, bare)
+            before = linear_before(node, bare)
             # What others get too (a residual, a gate's side branch, heads) is not theirs to merge.
             alone = before is not None and fed[nodes[before]] == 1
             if before is not None and alone and not _is_bottleneck(bare[before], entry):
@@ -125,40 +115,6 @@ def _passes_by(node: Any, nodes: Mapping[int, str]) -> bool:
             seen.add(here)
             waiting += inputs_of(here)
     return False
-
-
-def is_of_parameter(output: Tensor, is_linear: bool) -> bool:
-    """Whether what an activation function gives, or a linear layer, is made of one parameter beside
-    the layer's own, and of no data: moved, or scaled and shifted by a number while it has as many
-    elements as the parameter.
-    """
-    node = output.grad_fn
-    if node is None:
-        return False
-    inputs = _input_of_product(node) if is_linear else inputs_of(node)
-    single = is_linear or len(node.next_functions) == 1
-    while len(inputs) == 1:
-        (node,) = inputs
-        if kind_of(node) not in _MOVES:
-            parameter = getattr(node, "variable", None)
-            is_whole = single or (
-                isinstance(parameter, Tensor) and parameter.numel() == output.numel()
-            )
-            return isinstance(parameter, nn.Parameter) and is_whole
-        single &= len(node.next_functions) == 1  # a number is an input as well, and so are data
-        inputs = inputs_of(node)
-    return False
-
-
-def _input_of_product(node: Any) -> list[Any]:
-    """The node of what a linear layer multiplies by its weight; none of what has no gradient, as
-    data.
-    """
-    while kind_of(node) in _MOVES:  # a bias is added last to what has more than two axes
-        node = node.next_functions[0][0]
-    places = {"Addmm": 1, "Mm": 0}
-    found = node.next_functions[places[kind_of(node)]][0] if kind_of(node) in places else None
-    return [] if found is None else [found]
 
 
 def _between(node: Any, nodes: dict[int, str]) -> tuple[list[str], list[Any]]:
@@ -205,47 +161,6 @@ def _trunk(order: Sequence[str], parents: dict[str, list[str]]) -> set[str]:
         if not spanned:
             trunk.add(name)
     return trunk
-
-
-def _moved_from(node: Any, nodes: Mapping[int, str]) -> str | None:
-    """The layer whose output was moved, or scaled, to become that of `node`; None without one."""
-    while id(node) not in nodes:
-        following = inputs_of(node)
-        if len(following) != 1 or kind_of(node) not in _MOVES:
-            return None
-        node = following[0]
-    return nodes[id(node)]
-
-
-def _linear_before(node: Any, bare: Mapping[int, nn.Module]) -> int | None:
-    """The node of the bare linear output that the product behind `node` is made of; None if there
-    is none.
-    """
-    product = _product_before(node)
-    if product is None:
-        return None
-    for operand in inputs_of(product):
-        here = operand
-        while True:
-            if id(here) in bare:
-                return id(here)
-            following = inputs_of(here)
-            straight = kind_of(here) in _MOVES or getattr(here, _SLOPE, None) == 1
-            if not (straight and len(following) == 1):
-                break
-            here = following[0]
-    return None
-
-
-def _product_before(node: Any) -> Any:
-    """The nearest product on a way back without forks; None at a fork."""
-    here = node
-    while kind_of(here) not in _PRODUCTS:
-        following = inputs_of(here)
-        if len(following) != 1:
-            return None
-        here = following[0]
-    return here
 
 
 def _is_bottleneck(first: nn.Module, second: nn.Module) -> bool:
