@@ -6,9 +6,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hydra import compose, initialize_config_dir
-
-from layerscope.training.check import check
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("CONTRIBUTING.md", "docs/course.md", "docs/decisions.md", "docs/glossary.md")
@@ -55,19 +52,11 @@ def test_each_name_of_the_python_reference_stands_in_the_file_that_it_names():
 
 
 COURSE = (ROOT / "docs/course.md").read_text()
-EXERCISES = re.findall(r"^    python train.py (?:-m )?(.*)$", COURSE, re.MULTILINE)
 
 
 def test_the_course_has_every_experiment_that_is_made_for_it():
     told = set(re.findall(r"experiment=(\w+)", COURSE))
     assert told >= {"five_layers", "dead_relu", "notebook", "vanishing", "cure", "makemore_part3"}
-
-
-@pytest.mark.parametrize("typed", EXERCISES)
-def test_an_exercise_of_the_course_is_a_config_that_can_be_run(typed):
-    each = [re.sub(r",.*", "", override) for override in typed.split()]  # of a sweep, one job
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        check(compose("train", ["folder=it", *each]))
 
 
 def test_a_word_has_one_line_in_the_glossary():
