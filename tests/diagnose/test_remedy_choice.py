@@ -1,5 +1,7 @@
 """Of several remedies a finding gives the one for the cause that it sees."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -106,3 +108,52 @@ def test_a_spike_among_steps_of_ten_times_the_usual_size_is_of_the_rate_first(up
     told = rules_and_words(figures)["gradient_spike"]
     assert told.remedy.startswith(first)
     assert "clip" in told.remedy
+
+
+@pytest.mark.parametrize(("rms", "asked"), [(0.05, True), (0.1, False), (0.2, False)])
+def test_larger_weights_are_not_asked_for_where_they_began_with_a_usual_size(rms, asked):
+    layers = [layer(i, width=(100, 100)) for i in range(5)] + [layer(5, None, width=(100, 100))]
+    figures = healthy(layers)
+    figures["activation_std"][9:, 3] = 0.005
+    figures["weight_rms"][:, 3] = rms
+    told = rules_and_words(figures)["idle"]
+    assert ("nn.init" in told.remedy) == asked
+    assert ("larger weights are not" in told.remedy) != asked
+
+
+@pytest.mark.parametrize("normalizes", [True, False])
+def test_no_normalisation_is_asked_for_where_there_is_one_right_before(normalizes):
+    layers = [replace(each, normalizes=normalizes) for each in network()]
+    figures = healthy(layers)
+    figures["activation_mean"][4:, 1] = -1.3
+    assert ("or a normalisation" in rules_and_words(figures)["biased"].remedy) != normalizes
+    figures = healthy(layers)
+    figures["unit_spread"][:, 2:] = 1e-4
+    assert ("or a normalisation" in rules_and_words(figures)["collapsed"].remedy) != normalizes
+
+
+@pytest.mark.parametrize("clipped", [True, False])
+def test_no_clip_is_asked_for_where_the_loop_changes_gradients_already(clipped):
+    figures = healthy(network())
+    figures["gradients_changed"][::10] = clipped
+    figures["weight_grad_rms"][40, 2:] *= 40
+    told = rules_and_words(figures)["gradient_spike"]
+    assert told.remedy.startswith("the loop changes" if clipped else "nn.utils.clip_grad_norm_")
+    assert told.severity == "warning"
+
+    figures = healthy(network(), 120)
+    figures["gradients_changed"][::10] = clipped
+    falls, rises = np.linspace(2, 0.5, 60), np.linspace(0.5, 1.8, 20)
+    figures["loss"][:] = np.r_[falls, rises, np.full(40, 1.8)]
+    figures["target_rms"][:] = 1
+    told = rules_and_words(figures)["loss_diverged"]
+    assert "lost again" in told.explanation
+    assert ("clip" in told.remedy) != clipped
+
+    figures = healthy(network(), 60)
+    figures["gradients_changed"][::10] = clipped
+    figures["loss"][:] = 1.1
+    figures["loss"][0], figures["loss"][7] = 1.0, 40.0
+    told = rules_and_words(figures)["loss_diverged"]
+    assert "has undone" in told.explanation
+    assert ("clip" in told.remedy) != clipped

@@ -4,6 +4,7 @@ import numpy as np
 
 from layerscope.diagnose import Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.measured.figures import Flags
+from layerscope.diagnose.measured.layer_facts import LayerFacts
 
 FEW_UNITS = 8
 """Fewer are biased by chance: the mean of eight draws is two of their standard deviations away from
@@ -17,6 +18,12 @@ def of_few_units(figures: Figures) -> Flags:
     units = figures["units"]
     few: Flags = np.isnan(units) if not np.isnan(units).all() else np.zeros(units.shape, bool)
     return few | (units < FEW_UNITS)
+
+
+def _centred(facts: LayerFacts) -> str:
+    if facts.normalizes:  # right before it
+        return "biases of 0 in the normalisation before it, and a smaller optimizer.lr if they grow"
+    return "init.bias_std=0, weights and inputs with a mean of 0; or a normalisation before it"
 
 
 @rule_with_memory("biased")
@@ -36,7 +43,7 @@ def biased(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms
         warning=thresholds.biased_bad,
         explanation="the outputs of {layer} have a mean of {value:.2g} standard deviations "
         "(limit {threshold:g})",
-        remedy="init.bias_std=0, weights and inputs with a mean of 0; or a normalisation before it",
+        remedy=_centred,
         source="the course, day 11, part II: mean about 0; LeCun et al. 1998, section 4.3",
         lasting=thresholds.lasting,
     )

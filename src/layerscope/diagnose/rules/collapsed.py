@@ -30,9 +30,10 @@ def _apart_again(facts: LayerFacts) -> str:
         )
     if is_recurrent(facts):  # it has forgotten what it was given
         return AT_ITS_OWN_END + "; and see that the inputs of a batch do differ"
+    normalisation = "" if facts.normalizes else ", or a normalisation before it"
     return (
-        "init=orthogonal init.bias_std=0, or a normalisation before it; and see that the inputs of "
-        "a batch do differ"
+        f"init=orthogonal init.bias_std=0{normalisation}; and see that the inputs of a batch do "
+        "differ"
     )
 
 

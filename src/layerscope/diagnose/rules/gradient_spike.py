@@ -9,6 +9,7 @@ from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, r
 from layerscope.diagnose.measured.figures import Flags, Series, Steps, Values
 from layerscope.diagnose.questions.median import known_median
 from layerscope.diagnose.questions.pace import median_update
+from layerscope.diagnose.questions.recurrent import is_clipped
 from layerscope.diagnose.symptoms import A_TENTH
 
 _RECENT = 50  # steps in the running median
@@ -52,6 +53,10 @@ _ADVICE = (
         _LOOK,
     ),
 )
+_IF_CLIPPED = (
+    "the loop changes gradients before the step already: if it clips them, a smaller limit; and a "
+    "look at the batch of that step"
+)
 _OF_LARGE_STEPS = tuple(
     replace(
         each,
@@ -60,6 +65,14 @@ _OF_LARGE_STEPS = tuple(
         remedy=f"{A_TENTH}; else {each.remedy}",
     )
     for each in _ADVICE
+)
+
+
+_ALL = (*_ADVICE, *_OF_LARGE_STEPS)
+_CLIPPED_TOO = tuple(
+    replace(each, remedy=each.remedy.replace(_CLIP, _IF_CLIPPED))
+    for each in _ALL
+    if isinstance(each.remedy, str)
 )
 
 
@@ -88,7 +101,7 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     before = np.append(memory.of_run("level")[0], curve.level)
     noise = np.append(memory.of_run("noise")[0], curve.noise)
     memory.of_run("level")[0], memory.of_run("noise")[0] = curve.level[-1], curve.noise[-1]
-    steps = median_update(figures, memory)
+    steps, clipped = median_update(figures, memory), is_clipped(figures, memory)
     if not spikes and np.isnan(pending[0]):
         return Symptoms(values)
     cause[(figures["clip_factor"] < _CLIPPED)[:, np.newaxis] & (cause == 0)] = 2
@@ -123,12 +136,12 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     return Symptoms.of_layers(
         values,
         severity,
-        *_ADVICE,
-        *_OF_LARGE_STEPS,
+        *_ALL,
         _OWN,
+        *_CLIPPED_TOO,
         limits=(t.spike_factor, t.spike_factor, np.nan),
         source="ZClip (Kumar et al. 2025): deviations from a run's own gradient norm",
-        cause=cause,
+        cause=cause + (len(_ALL) + 1) * (clipped[:, np.newaxis] & (cause < len(_ALL))),
         since=since,
     )
 

@@ -50,9 +50,11 @@ _ADVICE = (
     replace(_THROWN, remedy=f"{CLIP}; else {A_TENTH}"),
     replace(_DIVERGED, remedy=f"{A_TENTH}; {IF_OWN_TARGETS}; else {_SIGN}"),
     _NEW_CLASSES,
+    replace(_LOST, remedy=_LOST.remedy.partition("; and clip")[0]),
+    replace(_THROWN, remedy=A_TENTH),
 )
 _OF_DIVERGED, _OF_LEAPS, _OF_LOST, _OF_THROWN, _OF_RECURRENT, _OF_THROWN_RECURRENT = range(6)
-_OF_OWN_TARGETS, _OF_NEW_CLASSES = 6, 7
+_OF_OWN_TARGETS, _OF_NEW_CLASSES, _OF_LOST_CLIPPED, _OF_THROWN_CLIPPED = 6, 7, 8, 9
 _SURE = 3.0
 _GROWN = 1.5
 _OF_TASKS = 3.0  # largest targets / smallest: batches of one task alone differ by less
@@ -134,7 +136,9 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     cause = np.where(own_targets, _OF_OWN_TARGETS, _OF_DIVERGED)
     cause = np.where(recurs, _OF_RECURRENT, cause)
     cause = np.where(in_a_row | blown, cause, _OF_LEAPS)
-    cause = np.where(thrown, np.where(recurs, _OF_THROWN_RECURRENT, _OF_THROWN), cause)
+    of_thrown = np.where(clipped, _OF_THROWN_CLIPPED, _OF_THROWN)
+    cause = np.where(thrown, np.where(recurs, _OF_THROWN_RECURRENT, of_thrown), cause)
+    of_lost = np.where(clipped, _OF_LOST_CLIPPED, _OF_LOST)
     since = np.where(thrown, thrown_at, since)
     explained &= severity == 0
     values, severity[explained] = np.where(explained, at_old_start, values), 1
@@ -149,7 +153,7 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         *(replace(each, limits=(np.nan, _SIGNED, 10 * _SIGNED)) for each in _ADVICE),
         limits=(np.nan, t.loss_diverged, 10 * t.loss_diverged),
         source="a network that has learned nothing has the loss of the start",
-        cause=np.where(lost, _OF_LOST, cause + len(_ADVICE) * np.where(signed, 2, unknown)),
+        cause=np.where(lost, of_lost, cause + len(_ADVICE) * np.where(signed, 2, unknown)),
         since=np.where(lost, lost_since, since).astype(np.int64),
     )
 
