@@ -27,11 +27,11 @@ _LEAPS = Advice(
     "(here {value:.3g} times)",
     A_TENTH,
 )
+_LESS = "a smaller optimizer.lr from there on, or a schedule that rises less"
 _LOST = Advice(
     "the loss is {value:.3g} times the lowest level that it had reached: more "
     "than half of what had been learned is lost again",
-    "a smaller optimizer.lr from there on, or a schedule that rises less; and clip the gradients "
-    "(torch.nn.utils.clip_grad_norm_) if single steps did it",
+    f"{_LESS}; and clip the gradients (torch.nn.utils.clip_grad_norm_) if single steps did it",
     (np.nan, 2.0, np.nan),
 )
 _THROWN = Advice(
@@ -50,7 +50,7 @@ _ADVICE = (
     replace(_THROWN, remedy=f"{CLIP}; else {A_TENTH}"),
     replace(_DIVERGED, remedy=f"{A_TENTH}; {IF_OWN_TARGETS}; else {_SIGN}"),
     _NEW_CLASSES,
-    replace(_LOST, remedy=_LOST.remedy.partition("; and clip")[0]),
+    replace(_LOST, remedy=_LESS),
     replace(_THROWN, remedy=A_TENTH),
 )
 _OF_DIVERGED, _OF_LEAPS, _OF_LOST, _OF_THROWN, _OF_RECURRENT, _OF_THROWN_RECURRENT = range(6)
