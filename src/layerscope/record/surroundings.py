@@ -14,11 +14,9 @@ from layerscope.record.gates import Gates
 from layerscope.record.graph.layer_graph import Wiring
 from layerscope.record.hook_state import HookState
 from layerscope.record.look import Look
-from layerscope.record.network.dropout_calls import DropoutCalls
-from layerscope.record.network.frozen_norms import FrozenNorms
 from layerscope.record.network.layers import Layer
+from layerscope.record.network.modes import Modes
 from layerscope.record.network.repeated_modules import repeated_modules
-from layerscope.record.network.two_modes import TwoModes, frozen_in_name, path_and_class
 from layerscope.record.parameters.alike_rows import RowSpreads
 from layerscope.record.parameters.gradient_norm import NONE, gradient_norm
 from layerscope.record.parameters.kept_gradients import LeftOverGradients
@@ -38,7 +36,8 @@ class Surroundings:
     """Looks at what a network trains in, when it is told to.
 
     Attributes:
-        attention, routers, dropouts: what measures them, for whoever sees functions.
+        attention, routers: what measures them, for whoever sees functions.
+        modes: in which the network is.
         planned_steps: how many the training will have; infinity if unknown.
         weights: whether something else than an optimizer writes them.
     """
@@ -46,7 +45,6 @@ class Surroundings:
     def __init__(self, network: nn.Module, layers: Sequence[Layer], state: HookState) -> None:
         self.attention, self.routers = Attention(), Routers(network)
         self._network, self.planned_steps = network, math.inf
-        self.dropouts = DropoutCalls(network)
         self.stream, self.gates = Stream(network, layers, state), Gates(network, layers, state)
         self._state, self.weights = state, OverwrittenWeights()
         self.is_looking = self._stepped = False
@@ -55,8 +53,8 @@ class Surroundings:
         self._ends = NetworkEnds(
             network, layers, state, lambda: me.is_looking and state.counts_here
         )
-        self.loss_graph, self._two_modes = self._ends.output.loss_graph, TwoModes(network)
-        self._repeated, self._frozen_norms = repeated_modules(network), FrozenNorms(network)
+        self.loss_graph, self.modes = self._ends.output.loss_graph, Modes(network)
+        self._repeated = repeated_modules(network)
         self._uniform = UniformSteps(network)
         self._optimizers, self._plateau = SeenOptimizers(), PlateauCuts()
         self._stepped_by, self._norm = -1, NONE
@@ -64,7 +62,6 @@ class Surroundings:
         self._gradients: set[int] = set()
         self._left_over = LeftOverGradients(network)
         self._is_first = True  # no step was seen yet, nor by the run that goes on
-        self._modes: dict[str, float] | None = None  # of this step's update
         self._rows = RowSpreads()
 
     def state(self) -> dict[str, Any]:
@@ -101,23 +98,6 @@ class Surroundings:
         return [place for each in seen for place in each.places.values()]
 
     @property
-    def dropout_at(self) -> str:
-        """Which module's dropout, its own or one that its code calls, drops most."""
-        if self.dropouts.largest > self._two_modes.dropout:
-            return path_and_class(self.dropouts.caller, self._network)
-        return self._two_modes.dropout_at
-
-    @property
-    def by_mode(self) -> str:
-        """What of the network behaves otherwise in training than in evaluation; "" for nothing."""
-        return self._two_modes.names
-
-    @property
-    def frozen_in_name(self) -> dict[int, str]:
-        """By the `id` of each parameter, the module that was frozen by an attribute alone."""
-        return frozen_in_name(self._network)
-
-    @property
     def number_of_places(self) -> int:
         """How many there are: it is asked for at every step."""
         seen = len(self.attention.places) + len(self.stream.places)
@@ -133,8 +113,8 @@ class Surroundings:
         self._ends.replace(layers)
         self.stream.follow()
         self.gates.follow(layers)
-        self._two_modes, self._repeated = TwoModes(self._network), repeated_modules(self._network)
-        self._frozen_norms = FrozenNorms(self._network, self._frozen_norms)
+        self.modes.follow()
+        self._repeated = repeated_modules(self._network)
         self._stepped_by = -1
         self._rows.forget()
 
@@ -159,7 +139,7 @@ class Surroundings:
             self.stream.begin(looking, search)
             self.gates.begin(looking and bool(search))
         if looking:
-            self._frozen_norms.begin()
+            self.modes.begin()
             self._uniform.begin()
         self.is_looking, self._stepped = looking, False
         self._ends.output.kept_gradients.begin()
@@ -190,7 +170,7 @@ class Surroundings:
         """An optimizer is about to get these parameters' gradients."""
         if self.is_looking:
             self._ends.output.kept_gradients.confirm()
-            self._modes = self._seen_modes()  # before a validation
+            self.modes.note_update()
             self._norm = gradient_norm(self._network)
             self._uniform.note_gradients()
             if self._is_first:
@@ -198,9 +178,6 @@ class Surroundings:
             self._gradients.update(
                 id(each.parameter) for each in parameters if self._left_over.is_new(each.parameter)
             )
-
-    def _seen_modes(self) -> dict[str, float]:
-        return {**self._two_modes.seen, **self._frozen_norms.seen}
 
     def end_update(self, parameters: Sequence[LayerParameter]) -> None:
         """The step that an optimizer has taken is over; some nanoseconds."""
@@ -222,12 +199,10 @@ class Surroundings:
         optimizers = self._optimizers.take()
         known = ownership(self._network, optimizers) if optimizers else None
         ends = self._ends.take()
-        modes, self._modes = self._modes or self._seen_modes(), None
         unregistered, made_anew = self._ends.first.unregistered.count(self._optimizers.owned)
         figures = {
-            **modes,
+            **self.modes.take(),
             **self._repeated,
-            "dropout": max(modes["dropout"], self.dropouts.largest),
             **self._optimizers.figures(),
             "unregistered": float(unregistered),
             "untrained_in_loss": float(self.loss_graph.untrained.count(self._optimizers.owned)),

@@ -126,7 +126,7 @@ class FinishedSteps(Session):
 
     def _found_at_the_end(self) -> list[Finding | None]:
         validations = self._validations + (self._passes.validations if self._passes else 0)
-        by_mode = self._surroundings.by_mode if validations >= _SEVERAL else ""
+        by_mode = self._surroundings.modes.by_mode if validations >= _SEVERAL else ""
         told = validated_in_training(by_mode, validations, self.step) if by_mode else None
         return [*super()._found_at_the_end(), told]
 

@@ -58,7 +58,7 @@ class NetworkHooks:
         self.changes = 0
         self._door = door
         self._changes = Changes(network, settings.layers, layers)
-        looks = around.attention, around.routers, around.dropouts
+        looks = around.attention, around.routers, around.modes.dropouts
         seen = FunctionsSeen(self.function_layers, recorder.state, around.reach, *looks)
         self._functions = Functions(network, seen)
         self._stand_aside = StandAside(network)

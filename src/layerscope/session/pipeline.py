@@ -135,8 +135,8 @@ class Pipeline:
                 plan.parameters,
                 around.wiring,
                 around.configured,
-                around.dropout_at,
-                around.frozen_in_name,
+                around.modes.dropout_at,
+                around.modes.frozen_in_name,
             )
             + place_facts(around.places, around.configured),
             plan.channels,
