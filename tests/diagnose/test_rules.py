@@ -1375,6 +1375,14 @@ def test_weights_of_a_loss_that_nobody_has_are_told_after_ten_looks():
     assert "criterion" in found.remedy
 
 
+@pytest.mark.parametrize("among", [False, True])
+def test_what_pushes_all_outputs_one_way_is_broadcast_once_they_have_lain_among_targets(among):
+    figures = healthy(network(), 110)
+    figures["targets_broadcast"][::10] = 2
+    figures["targets_broadcast"][0] = 1 if among else 0
+    assert ("loss_broadcast" in found(figures)) == among
+
+
 @pytest.mark.parametrize("moves", ["middle", "told", "neither"])
 def test_targets_that_are_all_the_same_are_not_taken_for_broadcast_ones(moves):
     figures = healthy(network(), 110)

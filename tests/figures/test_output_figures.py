@@ -89,3 +89,16 @@ def test_nothing_is_told_of_small_ones_of_another_error_or_beside_a_policy():
     assert beside(both, size=1.0)[0] == {}  # the cross-entropy is a part of the loss
     assert beside(lambda *a: F.cross_entropy(a[0], a[2]) + F.smooth_l1_loss(a[1], a[3]))[0] == {}
     assert beside(both, form=LossForm(of_rewards=True))[0] == {}
+
+
+@pytest.mark.parametrize(("centre", "broadcast"), [(0.0, 1), (2.0, 2), (-2.0, 2)])
+def test_outputs_that_are_all_drawn_one_way_to_targets_of_all_samples_are_told(centre, broadcast):
+    torch.manual_seed(0)
+    targets, own = torch.randn(32), torch.rand(32, 1) + centre - 0.5
+    own.requires_grad_()
+    loss = F.huber_loss(*torch.broadcast_tensors(own, targets))
+    (slope,) = torch.autograd.grad(loss, own)
+    output = Output(Pending.at_hand(own.detach()), Pending.at_hand(slope), 32, OutputFunction())
+    ends = Ends((), output, (), (), False, (), None, None, None, False, None, None, (), (), {})
+    figures = OutputFigures().of(ends, output, float(loss.detach()), 1.0)
+    assert figures["targets_broadcast"] == broadcast

@@ -94,7 +94,7 @@ class OutputFigures:
             "loss_kind": float(view.kind),
             # Of a loss that is made of several outputs one does not know this one's part.
             "loss_reduction": view.reduction if output.alone else math.nan,
-            "targets_broadcast": float(view.broadcast),
+            "targets_broadcast": _broadcast(view, gradient),
             "loss_negated": float(turned),
             "loss_activated": float(view.activated and not ends.of_actions),
             "targets_are_inputs": targets_are_inputs(view, values, given),
@@ -175,6 +175,14 @@ def _is_in_proportion(values: Series, slopes: Series) -> bool:
         return False
     off = np.abs(slopes - factor / (values @ values) * values).max()
     return bool(off <= _ROUNDED * np.abs(slopes).max())
+
+
+def _broadcast(view: LossView, gradient: Matrix) -> float:
+    """1 where each output was compared with the targets of all samples, 2 where these are unknown
+    and lie all on one side, else 0.
+    """
+    one_side = view.targets is None and (gradient.min() > 0 or gradient.max() < 0)
+    return float(view.broadcast) * (1 + one_side)
 
 
 def _of_values(output: Output, values: Matrix) -> dict[str, float]:

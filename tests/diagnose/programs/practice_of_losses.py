@@ -187,3 +187,22 @@ def anchors_nearer_to_their_own_kind(watch):
         return (own - other + 0.3).relu().mean()
 
     fit(watch, model, optimizer, batches(x, y, steps=400, size=64), triplets)
+
+
+@practice
+def positives_among_what_is_unlabelled(watch):
+    """Kiryo et al. 2017: no sample is known to be negative."""
+    torch.manual_seed(1)  # with these draws it was taken for an error of all pairs
+    centre = torch.full((8,), 0.8)
+    model = perceptron(8, 32, 32, 1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, weight_decay=5e-3)
+    known, empty = torch.randn(16384, 8) + centre, torch.zeros(16384, 1)
+
+    def risk(model, known, _):
+        is_positive = torch.rand(256, 1) < 0.4
+        positive = model(known)
+        unlabelled = model(torch.randn(256, 8) + torch.where(is_positive, centre, -centre))
+        negative = unlabelled.sigmoid().mean() - 0.4 * positive.sigmoid().mean()
+        return 0.4 * (-positive).sigmoid().mean() + negative if negative > 0 else -negative
+
+    fit(watch, model, optimizer, batches(known, empty, steps=300, size=64), risk)

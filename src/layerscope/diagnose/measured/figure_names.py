@@ -151,7 +151,8 @@ STEP_FIGURES: Mapping[str, str] = {
     "value_shift": "1 if an error compares each place with the next of the data, else 0",
     "target_beyond": "of an error beside other terms of a loss, how far targets lie beyond the"
     " output's range, in their spread",
-    "targets_broadcast": "1 if each output was compared with the targets of all samples, else 0",
+    "targets_broadcast": "1 if each output was compared with the targets of all samples, 2 if these"
+    " are unknown and lie on one side of all outputs, else 0",
     "output_alone": "1 if the loss looks at this output alone, 0 if at several",
     "output_min": "smallest value of the output",
     "output_max": "largest value of the output",

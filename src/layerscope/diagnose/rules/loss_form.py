@@ -180,10 +180,15 @@ def loss_broadcast(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     """Outputs [n, 1] minus targets [n] make n x n differences: each output is drawn to the mean of
     all targets. The gradient shows it, 2 / n (output - one number), or the loss's graph: a number
     of each sample and something without a gradient make [n, n], all of which goes into one mean.
+
+    A loss that pushes all outputs one way, as a sigmoid of samples that are all positive (Kiryo et
+    al. 2017), may have a gradient like it: it has no targets, on both sides of which outputs come.
     """
     of_graph = figures["loss_broadcasts"] == 1
-    values = np.fmax(figures["targets_broadcast"], figures["loss_broadcasts"]).astype(np.float64)
-    told = figures["targets_broadcast"] == 1
+    ways = figures["targets_broadcast"]
+    among_targets = memory.ever("among", ways == 1)
+    told = (ways == 1) | ((ways == 2) & among_targets)
+    values = np.fmax(np.where(ways == 2, told, ways), figures["loss_broadcasts"]).astype(np.float64)
     if told.any():
         low, high = figures["target_min"].astype(np.float64), figures["target_max"]
         middle, spread = (low + high) / 2, (high - low) / 2

@@ -95,7 +95,7 @@ def _all_alike(figures: Figures, memory: Memory) -> Flags:
     several, mean = figures["outputs"] > 1, np.abs(figures["loss_reduction"] - 1) < _MEAN
     told = (figures["loss_kind"] == Loss.SQUARED_ERROR) & (~several | mean)
     told |= np.isin(figures["loss_kind"], OF_BITS) & several
-    told &= (figures["output_alone"] == 1) & ~(figures["targets_broadcast"] == 1)
+    told &= (figures["output_alone"] == 1) & ~(figures["targets_broadcast"] > 0)
     told &= ~np.isnan(figures["targets_apart"])
     differ = memory.ever("differ", told & ~(figures["targets_apart"] <= _off(figures)))
     known = memory.of_run("alike", 2)
