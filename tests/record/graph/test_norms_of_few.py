@@ -26,6 +26,12 @@ def of_a_flat_view(x):
     return (x - mean) / (deviation[:, :, None, None] + 1e-5)
 
 
+def scaled_first(x):
+    mean, variance = x.mean((2, 3), keepdim=True), (x - x.mean((2, 3), keepdim=True)).square()
+    scale = torch.ones(6, 1, 1, requires_grad=True)
+    return scale * (x - mean) / (variance.mean((2, 3), keepdim=True) + 1e-5) ** 0.5
+
+
 MAPS = (4, 6, 1, 1)
 
 TOLD = [
@@ -45,6 +51,8 @@ TOLD = [
     (lambda x: by_var_mean(x, 2), (4, 6, 5), 0),
     (of_a_flat_view, MAPS, 1),
     (of_a_flat_view, (4, 6, 2, 2), 0),
+    (scaled_first, MAPS, 1),
+    (scaled_first, (4, 6, 2, 2), 0),
     # A dueling network's advantages: nothing is divided. And what is not its own mean.
     (lambda x: x - x.mean(1, keepdim=True), (4, 1), 0),
     (lambda x: (x - x.mean(1, keepdim=True)) * x.tanh(), (4, 1), 0),

@@ -18,7 +18,7 @@ from layerscope.record.network.two_modes import path_and_class
 from layerscope.record.outputs import tensors_in
 
 _MEANS = ("Mean", "VarMean", "StdMean")
-_DEVIATIONS = frozenset({"Var", "Std", "VarMean", "StdMean", "Sqrt", "Rsqrt"})
+_DEVIATIONS = frozenset({"Var", "Std", "VarMean", "StdMean", "Sqrt", "Rsqrt", "Pow"})
 
 _NEAR = 8
 """Nodes: a mean of squares, what is added to it, and its root."""
@@ -52,7 +52,9 @@ def _written(operands: list[Any]) -> int:
     if len(operands) != 2:
         return 0
     for centred, by in (operands, operands[::-1]):
-        together = _centred(centred)
+        # A scale may come before the division.
+        factors = inputs_of(centred) if kind_of(centred) == "Mul" else [centred]
+        together = max(map(_centred, factors), default=0)
         if together and any(kind_of(each) in _DEVIATIONS for each in behind(by, (), _NEAR)):
             return together
     return 0
