@@ -6,7 +6,8 @@ from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, r
 from layerscope.diagnose.losses.loss_kind import Loss
 from layerscope.diagnose.measured.figures import Flags, Series
 from layerscope.diagnose.measured.last_function import LastFunction
-from layerscope.diagnose.measured.loss_curve import FIRST, WINDOW, CurveOfBlock
+from layerscope.diagnose.measured.loss_curve import FIRST, WINDOW
+from layerscope.diagnose.questions.has_stayed import has_stayed
 from layerscope.diagnose.questions.loss_terms import is_of_no_known_kind
 from layerscope.diagnose.questions.once_a_block import once_a_block
 from layerscope.diagnose.questions.pace import median_update
@@ -43,7 +44,7 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     left = (curve.level - floor) / np.where(guess > floor, guess - floor, np.nan)
     off = np.where(of_errors, _OF_VARIANCE, 1 - t.loss_stuck)
     there = np.abs(left - 1) < off
-    rests, stayed = _has_stayed(there, curve, t.patience - WINDOW, memory.of_run("stayed", 2))
+    rests, stayed = has_stayed(there, curve, t.patience - WINDOW, memory.of_run("stayed", 2))
     due = curve.known >= 2 * patience_of(figures, t, memory)
     due |= stayed & ~(of_errors | of_pairs | _recurs(figures, memory) | attends(figures, memory))
     sparse = of_errors & _are_sparse(figures, memory)
@@ -175,34 +176,6 @@ def _are_margins(figures: Figures, memory: Memory) -> Flags:
     return of_two & ~memory.ever("below", figures["output_min"] < 0)
 
 
-def _has_stayed(
-    there: Flags, curve: CurveOfBlock, least: int, before: Series
-) -> tuple[Flags, Flags]:
-    """Whether it has been so for as many steps, and whether the loss has not fallen meanwhile
-    either, [steps] each.
-
-    Args:
-        there: whether it is so, [steps].
-        before: for how many steps it was so before this block, and the level as that began, or a
-            window later, by when what was before is out of it; afterwards, of the next.
-    """
-    count, first = np.nan_to_num(before[0]), before[1]
-    rests, stayed = np.zeros((2, len(there)), bool)
-    if not there.any():  # the usual
-        before[0] = 0.0 if not np.isnan(curve.level).all() else before[0]
-        return rests, stayed
-    for row in np.flatnonzero(~np.isnan(curve.level)).tolist():
-        count = count + 1 if there[row] else 0.0
-        if count == WINDOW:
-            first = curve.level[row]
-        # The noise is that of FIRST losses against WINDOW; here are WINDOW against WINDOW.
-        noise = curve.noise[row] * np.sqrt((2 / WINDOW) / (1 / FIRST + 1 / WINDOW))
-        rests[row] = count >= least
-        stayed[row] = rests[row] and first - curve.level[row] < _FALLING * noise
-    before[:] = count, first
-    return rests, stayed
-
-
 @once_a_block
 def _recurs(figures: Figures, memory: Memory) -> Flags:
     """Whether a recurrent layer has been seen, as of each step."""
@@ -214,9 +187,6 @@ _OF_WINDOW = ((1 / WINDOW) / (1 / FIRST + 1 / WINDOW)) ** 0.5
 
 _BELOW = 2.0
 """Standard errors."""
-
-_FALLING = 2.0
-"""Standard errors: one that seems to fall is waited for."""
 
 _USUAL = -3.0
 """log10 of update / weight (Karpathy, nn-zero-to-hero, lecture 3): with smaller ones an error that
