@@ -2791,6 +2791,8 @@ def test_weights_that_come_back_in_a_run_that_learns_are_a_note():
         ("token_share", 0.89, None),
         ("token_share", 0.91, "one and the same"),
         ("batch_of", 512, "the same batch"),
+        ("twins_differ", 0.29, None),
+        ("twins_differ", 0.31, "with another label"),
     ],
 )
 def test_inputs_that_repeat_are_told_with_what_they_are(figure, value, words):

@@ -32,6 +32,7 @@ from layerscope.figures.looked_at_outputs import (
 from layerscope.figures.same_noise import SameNoise
 from layerscope.figures.target_spread import TargetsApart, TargetTail
 from layerscope.figures.targets import target_figures
+from layerscope.figures.twins import Twins
 from layerscope.record.ends.ends import Ends, Output
 
 
@@ -49,6 +50,7 @@ class OutputFigures:
         self.may_have_column = True
         self._uncalled, self._tail = Uncalled(), TargetTail()
         self._numbered, self._noise, self._apart = NumberedLabels(), SameNoise(), TargetsApart()
+        self._twins = Twins()
 
     def of(self, ends: Ends, output: Output, loss: float, scale: float) -> dict[str, float]:
         """Its figures at a look.
@@ -120,6 +122,10 @@ class OutputFigures:
             if output.by_sample or view.kind is Loss.SQUARED_ERROR:  # of maps most is ground
                 figures["targets_apart"] = self._apart.see(view, values)
             of_rows = len(values) == output.samples and output.by_sample and not ends.given
+            one = ends.data[0] if len(ends.data) == 1 else None
+            marks = None if one is None or one.is_part else one.marks
+            if of_rows and marks is not None:
+                figures["twins_differ"] = self._twins.see(marks.get().numpy(), view, values)
             if of_rows and self.may_have_column:
                 raw = [each.values.numpy() for each in ends.data if not each.is_part]
                 figures["target_column"] = column = target_column(view, raw)

@@ -98,6 +98,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "batch_of": "samples of the data set whose first batch alone has come, made anew each time",
     "whole_set": "samples of each batch, if all so far were the same ones in any order, else 0",
     "same_noise": "looks in a row with the same noise, in targets or between them and the inputs",
+    "twins_differ": "share of the samples that are in their batch again with another label",
     "ids_rounded": "numbers up to which bfloat16 or float16 holds all, if it held an embedding's",
     "token_share": "share of all tokens that one has which is not padding",
     "loss_kind": "which loss the gradient on the output shows: a number of `loss_kind.Loss`",

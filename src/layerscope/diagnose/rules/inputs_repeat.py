@@ -9,7 +9,9 @@ from layerscope.diagnose.questions.solved import has_learned
 
 _BLANK = 0.5
 _ONE_TOKEN = 0.9
-_OF_LOOKS = ("input_blank", "token_share", "batch_of", "same_noise")
+_TWINS = 0.3
+"""Of the samples: doubled with labels drawn by lot between two classes, half would be so."""
+_OF_LOOKS = ("input_blank", "token_share", "batch_of", "same_noise", "twins_differ")
 
 
 @rule_of_run("inputs_repeat", looks_at=(*_OF_LOOKS, "unit_spread"))
@@ -18,7 +20,8 @@ def inputs_repeat(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     no padding; 1 where an embedding gets one number, and nothing else tells samples apart. Or at
     how many looks in a row the targets of a squared error, or what they differ by from the inputs,
     were the same numbers beside other inputs. Or how many samples a loader has of
-    which each step got the first batch, made anew, bit for bit.
+    which each step got the first batch, made anew, bit for bit. Or the share of the samples that
+    are in their batch again with another label.
     """
     blank, token = figures["input_blank"], figures["token_share"]
     of_one, embedding = _of_one_number(figures, thresholds, memory)
@@ -26,7 +29,8 @@ def inputs_repeat(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         return Symptoms.of_run("inputs", blank)  # the usual
     noise, batch_of = figures["same_noise"], figures["batch_of"]
     is_early = memory.loss_curve.of(figures).known < thresholds.patience
-    hardly = np.where(is_early | has_learned(figures, memory), 1, 2)
+    learned, twins = has_learned(figures, memory), figures["twins_differ"]
+    hardly = np.where(is_early | learned, 1, 2)
     return Symptoms.of_cases(
         "inputs",
         np.fmax(blank, token),
@@ -48,6 +52,18 @@ def inputs_repeat(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
             "batch each time; shuffle=True; nothing, if you overfit one batch on purpose",
             0.0,
             value=batch_of,
+        ),
+        Case(
+            twins > _TWINS,
+            "{value:.0%} of the samples are in their batch again, bit for bit, with another label "
+            "(limit {threshold:.0%}), and others are so in the next one: no input can tell these "
+            "labels apart, and the loss cannot fall below what guessing between them costs",
+            "see how inputs get their labels: one file that is opened for both classes, as where a "
+            "path is cut the wrong way; rows that a join by a key with several matches has "
+            "doubled; x.flatten(1).unique(dim=0, return_inverse=True)[1] numbers them",
+            _TWINS,
+            value=twins,
+            severity=np.where(learned, 1, 2),
         ),
         Case(
             of_one,

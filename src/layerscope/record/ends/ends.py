@@ -26,6 +26,7 @@ class Data:
         is_kept: whether it is the very tensor that came at the look before, or a view of that.
         is_part: whether the layer got others in the step too, as a cell gets a sequence's places.
         summed: see `summed_samples`; None where it was not asked for.
+        marks: see `sample_marks`; None where it was not asked for.
     """
 
     pending: Pending[Tensor]
@@ -36,6 +37,7 @@ class Data:
     is_kept: bool = False
     is_part: bool = False
     summed: Pending[Tensor] | None = None
+    marks: Pending[Tensor] | None = None
 
     @property
     def values(self) -> Tensor:

@@ -13,6 +13,7 @@ from layerscope.measure.pending import Pending
 from layerscope.measure.pinned_ring import on_host
 from layerscope.record.ends.ends import Data, normalizes
 from layerscope.record.ends.origins import Origins
+from layerscope.record.ends.sample_marks import sample_marks
 from layerscope.record.hook_state import HookState
 from layerscope.record.hooks.quiet_hook import QuietHook
 from layerscope.record.network.layers import Layer
@@ -102,6 +103,7 @@ class NetworkData:
                     blank=None if call else blank_share(tensor),
                     is_kept=self._origins.is_same((layer.name, call), tensor),
                     summed=self._sum(tensor) if call == 0 else None,
+                    marks=None if call else sample_marks(tensor),
                 )
                 self._inside = layer.name, call
 
