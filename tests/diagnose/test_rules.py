@@ -1443,6 +1443,38 @@ def of_a_sigmoid(before, rows_one=0.0, ones=0.5, outputs=1):
     return rules_and_words(figures).get("target_out_of_range")
 
 
+@pytest.mark.parametrize(
+    ("about", "told"),
+    [
+        # Beyond by so much of the targets' deviation: smoothed labels are within.
+        ({"output_function": LastFunction.TANH, "target_max": 1.012}, True),  # 0.06 of 0.2
+        ({"output_function": LastFunction.TANH, "target_max": 1.008}, False),  # 0.04
+        ({"output_function": LastFunction.TANH, "target_min": -1.012}, True),
+        ({"output_function": LastFunction.TANH, "target_min": -1.008}, False),
+        ({"output_rows_one": 1, "outputs": 3, "target_sum": 0.06}, True),
+        ({"output_rows_one": 1, "outputs": 3, "target_sum": 0.04}, False),
+        # What a normalisation leaves, of the targets' variance: ((1 - s) / s) ** 2.
+        (
+            {"output_function": LastFunction.NORMALIZED, "target_rms": 0.65, "target_std": 0.65},
+            True,
+        ),
+        (
+            {"output_function": LastFunction.NORMALIZED, "target_rms": 0.68, "target_std": 0.68},
+            False,
+        ),
+        # Of a percentage error's gradient, what comes from targets of about 0.
+        ({"loss_kind": Loss.PERCENTAGE_ERROR, "target_zeros": 0.92}, True),
+        ({"loss_kind": Loss.PERCENTAGE_ERROR, "target_zeros": 0.88}, False),
+    ],
+)
+def test_targets_are_out_of_range_by_more_than_rounding_smoothing_and_chance(about, told):
+    figures = healthy(network())
+    looked = {"loss_kind": Loss.SQUARED_ERROR, "target_min": -0.5, "target_max": 0.5}
+    for name, value in (looked | {"target_std": 0.2, "target_rms": 0.3} | about).items():
+        figures[name][::10] = value
+    assert ("target_out_of_range" in found(figures)) == told
+
+
 def test_a_function_before_the_last_sigmoid_leaves_it_a_part_of_its_range():
     assert "another function stands before" in of_a_sigmoid("relu").explanation
     assert of_a_sigmoid("relu").value == pytest.approx(1.0)  # 0.5 of a deviation of 0.5

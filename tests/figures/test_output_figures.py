@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from layerscope.diagnose.losses.loss_kind import Loss
-from layerscope.figures.output_figures import OutputFigures, targets_beside
+from layerscope.figures.output_figures import OutputFigures, returns_are_zero, targets_beside
 from layerscope.measure.pending import Pending
 from layerscope.record.ends.ends import Ends, Output
 from layerscope.record.ends.further_outputs import FurtherOutputs
@@ -102,3 +102,56 @@ def test_outputs_that_are_all_drawn_one_way_to_targets_of_all_samples_are_told(c
     ends = Ends((), output, (), (), False, (), None, None, None, False, None, None, (), (), {})
     figures = OutputFigures().of(ends, output, float(loss.detach()), 1.0)
     assert figures["targets_broadcast"] == broadcast
+
+
+def of_states(loss_of, values=None, rewards=True):
+    """What is told of a policy's values of states, by the slopes of loss_of(values)."""
+    torch.manual_seed(0)
+    values = torch.randn(24, 1) if values is None else values
+    values = values.clone().requires_grad_()
+    (slopes,) = torch.autograd.grad(loss_of(values), values)
+    output = Output(Pending.at_hand(values.detach()), Pending.at_hand(slopes), 24, OutputFunction())
+    form = LossForm(of_rewards=rewards)
+    ends = Ends((), output, (), (), False, (), None, form, None, False, None, None, (), (), {})
+    return returns_are_zero(ends)
+
+
+RETURNS = torch.linspace(-1, 1, 24)[:, None]
+
+
+@pytest.mark.parametrize(
+    ("loss_of", "told"),
+    [
+        (lambda v: v.square().mean(), 1.0),
+        (lambda v: 0.5 * v.square().sum(), 1.0),
+        (lambda v: F.mse_loss(v, RETURNS), 0.0),
+        (lambda v: F.mse_loss(v, torch.full_like(v, 1e-3)), 0.0),  # small, and not 0
+        (lambda v: -v.square().mean(), 0.0),  # away from 0
+        (lambda v: v.abs().mean(), 0.0),
+    ],
+)
+def test_values_of_states_that_are_drawn_to_zero_have_returns_of_zero(loss_of, told):
+    assert of_states(loss_of) == {"returns_zero": told}
+
+
+def test_a_table_of_few_states_and_what_is_no_policys_tell_nothing_of_returns():
+    def to_zero(v):
+        return v.square().mean()
+
+    three = (torch.arange(24) % 3).float()[:, None]
+    assert of_states(to_zero, three) == {"returns_zero": 0.0}
+    assert of_states(to_zero, (torch.arange(24) % 4).float()[:, None]) == {"returns_zero": 1.0}
+    assert of_states(to_zero, rewards=False) == {}
+    assert of_states(to_zero, torch.randn(24, 2)) == {}
+
+
+def test_values_beside_the_actions_are_looked_at_too():
+    torch.manual_seed(0)
+    further, values = FurtherOutputs(), torch.randn(24, 1, requires_grad=True)
+    further.watch([values])
+    values.square().mean().backward()
+    actions = Pending.at_hand(torch.randn(24, 3))
+    output, form = Output(actions, actions, 24, OutputFunction()), LossForm(of_rewards=True)
+    given = (), output, (), (), False, (), None, form, None, False, None, None, ()
+    assert returns_are_zero(Ends(*given, further.take(), {})) == {"returns_zero": 1.0}
+    assert returns_are_zero(Ends(*given, (), {})) == {}

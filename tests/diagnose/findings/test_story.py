@@ -90,6 +90,16 @@ def test_a_network_without_a_function_is_told_first_and_is_not_why_steps_are_too
     assert note[0][0] == "update_too_large"
 
 
+def test_of_causes_of_the_start_the_one_that_something_critical_follows_from_is_first():
+    chain, start = found("linear_chain"), found("overconfident_start")
+    assert told(chain, start, found("loss_diverged", "critical", 1)) == [
+        ("overconfident_start", "warning", ""),
+        ("linear_chain", "warning", ""),
+        ("loss_diverged", "critical", "overconfident_start"),
+    ]
+    assert told(chain, start, found("loss_diverged", step=1))[0][0] == "linear_chain"
+
+
 def test_causes_of_the_start_stand_side_by_side_before_all_that_follows_from_them():
     assert told(
         found("saturated", "critical"),

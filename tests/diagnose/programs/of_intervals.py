@@ -10,11 +10,11 @@ from tests.diagnose.programs.program import batches, blobs, fit, program, surfac
 @program("gradient_spike")
 def a_lazy_gradient_penalty_and_one_batch_of_rows_that_were_not_scaled(mended, watch):
     """The penalty of every eighth step counts eight times (Karras et al. 2020, StyleGAN2, section
-    3.1), and more and more.
+    3.1), and its weight grows at first.
     """
-    x, y = blobs(classes=2, apart=0.4)
+    x, y = blobs(classes=2, apart=0.7)
     model = nn.Sequential(nn.Linear(10, 48), nn.Softplus(), nn.Linear(48, 1))
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.002)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
 
     def data():
         for number, (inputs, targets) in enumerate(batches(x, y, steps=150)):
@@ -28,7 +28,7 @@ def a_lazy_gradient_penalty_and_one_batch_of_rows_that_were_not_scaled(mended, w
         if number % 8:
             return loss
         (slopes,) = torch.autograd.grad(scores.sum(), inputs, create_graph=True)
-        return loss + 8 * (number + 4) * slopes.square().sum(1).mean()
+        return loss + 8 * 0.4 * (min(number, 60) + 4) * slopes.square().sum(1).mean()
 
     fit(watch, model, optimizer, data(), loss_of)
 

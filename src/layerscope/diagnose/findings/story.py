@@ -58,7 +58,7 @@ def story(findings: Iterable[Finding]) -> list[Finding]:
     heads += [[f] for f in left if not _tells_as_cause_only(f)]
     # Among causes the order of CONSEQUENCES holds; what explains nothing goes by its severity.
     heads.sort(key=_weight)
-    of_the_start = [head for head in heads if _is_at_the_root(head[0])]
+    of_the_start = [head for head in heads if _is_at_the_root(head[0]) or _does_harm(head)]
     others = heads[len(of_the_start) :]
     return [
         *(cause for cause, *_ in of_the_start),
@@ -178,16 +178,27 @@ def _is_at_the_root(finding: Finding) -> bool:
     return always and finding.level >= _WARNING
 
 
+def _does_harm(head: list[Finding]) -> bool:
+    """Whether something critical follows from what a user has made so at the start: a network that
+    cannot train is mended before one that cannot learn all that it should.
+    """
+    first, *following = head
+    is_made = first.level >= _WARNING and first.step == 0 and first.rule not in SYMPTOMS
+    return is_made and any(f.level > _WARNING for f in following)
+
+
 def _weight(head: list[Finding]) -> tuple[int, int, int, bool, int]:
-    """Sorts stories: those with a warning first; causes of the start in their order, then others by
-    severity; notes of what a user wrote, then those of what layers show while it learns.
+    """Sorts stories: those with a warning first; causes of the start in their order, those that do
+    harm before the others; then others by severity; notes of what a user wrote, then those of what
+    layers show while it learns.
     """
     first = head[0]
     worst = max(f.level for f in head)
-    at_the_root = _is_at_the_root(first)
+    does_harm = _does_harm(head)
+    at_the_root = does_harm or _is_at_the_root(first)
     return (
         -(worst >= _WARNING),
-        0 if at_the_root else 1,
+        2 if not at_the_root else int(not does_harm),
         _RANK[first.rule] if at_the_root else -worst,
         worst < _WARNING and first.rule in SYMPTOMS,
         first.step,
