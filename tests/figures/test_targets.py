@@ -59,6 +59,14 @@ def test_a_smoothed_loss_has_a_floor_and_rows_that_are_no_samples_no_entropy_of_
     assert math.isnan(found["batch_entropy"])
 
 
+@pytest.mark.parametrize(("rows", "told"), [(8, True), (9, False)])
+def test_a_loss_of_less_than_half_of_the_samples_says_nothing_of_the_batchs_variety(rows, told):
+    output = SimpleNamespace(alone=True, by_sample=True, samples=rows)
+    view = LossView(Loss.CROSS_ENTROPY, targets=np.array(THREE))
+    found = target_figures(view, output, np.zeros((rows, 3)), Counter())
+    assert np.isfinite(found["batch_entropy"]) == told
+
+
 @pytest.mark.parametrize("kind", [Loss.BINARY, Loss.BINARY_LOGITS])
 def test_bits_of_one_output_are_labels_too_and_those_of_several_are_numbers(kind):
     one = figures(kind, [[1.0], [0.0], [1.0], [1.0]], outputs=1)

@@ -41,7 +41,7 @@ def target_figures(
             "label_share": most / len(targets),
             "label_entropy": label_entropy(seen, view.smoothing, outputs),
             "batch_entropy": label_entropy(labels, view.smoothing, outputs)
-            if output.by_sample
+            if output.by_sample and 2 * len(targets) >= len(values)  # the loss has most samples
             else math.nan,
             "loss_floor": label_entropy(Counter([0]), view.smoothing, outputs),
         }
