@@ -794,6 +794,37 @@ def test_weights_that_start_next_to_zero_are_large_by_their_first_steps(size, to
     assert ("update_too_large" in found(figures)) == told
 
 
+def test_a_function_behind_weights_of_nearly_zero_or_that_come_to_zero_is_idle():
+    """Beside a coupling that begins as the identity: weights of 0 are meant, others are not."""
+    layers = network()
+    (before,) = (i for i, each in enumerate(layers) if each.order == layers[2].order - 1)
+    for sizes in (1e-6, np.where(np.arange(60) < 5, 0.1, 0.0)):
+        figures = healthy(layers)
+        figures["weight_rms"][:, before] = sizes
+        figures["activation_std"][:, 2] = 1e-3
+        assert "idle" in found(figures)
+
+
+def test_a_number_that_started_at_zero_and_leaps_at_each_step_has_steps_too_large():
+    """Beside the strength of a noise, which may come back to 0 by steps of some tenths of it."""
+    layers = [replace(each, width=None) for each in network()]
+    figures = healthy(layers)
+    figures["weight_rms"][0, 1] = 0
+    figures["update_to_weight"][:, 1] = [math.nan, *[0.05] * 9, *[3.0] * 50]
+    assert "update_too_large" in found(figures)
+
+
+@pytest.mark.parametrize(("end", "told"), [(0.3, False), (9.0, True)])
+def test_a_penalty_that_is_warmed_up_hides_no_loss_that_rises_beside_it(end, told):
+    """As of a divergence beside a cross-entropy."""
+    figures = healthy(network(), 160)
+    penalty, rest = np.linspace(0.0, 2.0, 160), np.linspace(1.0, end, 160)
+    figures["loss"][:] = rest + penalty
+    figures["loss_kind"][::10], figures["outputs"][::10] = Loss.CROSS_ENTROPY, 8
+    figures["loss_beside"][::10] = (penalty / (rest + penalty))[::10]
+    assert ("loss_rising" in found(figures)) == told
+
+
 @pytest.mark.parametrize("width", [None, (100, 100)])
 def test_a_number_that_started_at_zero_may_come_back_to_it(width):
     """As the strength of a noise: a matrix has a usual size, and grows to it."""
