@@ -81,7 +81,7 @@ def erratic(seed, steps):
     figures["untrained"][:] = np.nan
     figures["untrained"][:, 0] = 1 if seed % 2 else np.nan
     figures["latent_cut"][:] = rng.integers(0, 3, steps) if seed % 2 else 0
-    figures["views_mixed"][:] = figures["loss_activated"]
+    figures["views_mixed"][:] = figures["loss_activated"] * (3 if seed % 2 else 1)
     figures["axes_mixed"][:] = figures["along_batch"]
     figures["bootstrapped"][:] = figures["loss_negated"]
     figures["against_itself"][:] = figures["targets_are_inputs"][:] = figures["loss_activated"]

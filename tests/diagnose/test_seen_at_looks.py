@@ -99,6 +99,7 @@ PLAIN = {"slopes_plain": 1.0, "number_added": 1.0, "slopes_taken": 0.0}
         ("axes_mixed", {"axes_mixed": 1.0}, "critical", "the classes and the positions"),
         ("axes_mixed", {"views_mixed": 1.0}, "critical", "parts of several samples"),
         ("axes_mixed", {"views_mixed": 2.0}, "critical", "as a channel"),
+        ("axes_mixed", {"views_mixed": 3.0}, "critical", "the steps of a sequence"),
         ("class_weights", RARE, "warning", "takes nearly all samples for it"),
         ("class_weights", FREQUENT, "warning", "the most frequent one anyway"),
     ],

@@ -172,7 +172,8 @@ STEP_FIGURES: Mapping[str, str] = {
     "target_padding": "share of the targets that are the padding at the end of sequences",
     "bootstrapped": "1 if the gradient flows into a target that the network gives itself, else 0",
     "axes_mixed": "1 if the loss takes classes and positions of the output for each other, else 0",
-    "views_mixed": "1 if a view puts samples where another axis was, 2 if channels, else 0",
+    "views_mixed": "1 if a view puts samples where another axis was, 2 if channels, 3 if the"
+    " steps of a sequence, else 0",
     "order_read": "1 if the network reads rows of sequences by their places, as flattened, else 0",
     "backward_alone": "autograd functions whose own backward does not use the gradient it gets",
     "output_cosines": "1 if the output is a product of two normalised tensors, else 0",

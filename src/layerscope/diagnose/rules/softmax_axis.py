@@ -171,8 +171,16 @@ def axes_mixed(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
             "x.permute(0, 3, 1, 2) of pictures [samples, height, width, channels], or "
             "x.transpose(1, 2) of [samples, time, channels], in the place of view or reshape",
         ),
+        Advice(
+            "a view or reshape cuts a convolution's maps into the steps of a sequence, whose axis "
+            "was to be exchanged with the channels' before: each step is made of parts of some "
+            "channels, and holds several times",
+            "x.permute(0, 2, 1, 3).flatten(2) of [samples, channels, time, bands], "
+            "x.permute(0, 3, 1, 2).flatten(2) where time comes last, or x.transpose(1, 2) of "
+            "[samples, channels, time], in the place of view or reshape",
+        ),
         critical=0.0,
         source="torch.Tensor.view: the data stay in their order",
         lasting=3,
-        cause=np.where(views == 2, 2, within),
+        cause=np.where(views >= 2, views, within),
     )

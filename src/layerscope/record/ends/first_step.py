@@ -16,6 +16,7 @@ from layerscope.record.graph.layer_graph import OF_PARAMETER, Wiring, wiring
 from layerscope.record.graph.moved_outputs import is_of_parameter
 from layerscope.record.graph.norms_of_few import NormsWithoutParameters
 from layerscope.record.graph.own_backward import OwnBackward
+from layerscope.record.graph.view_to_sequence import ViewToSequence
 from layerscope.record.graph_nodes import VIEWS, inputs_of, kind_of, shape_of
 from layerscope.record.network.layers import Layer
 from layerscope.record.outputs import tensors_in
@@ -109,7 +110,7 @@ class FirstStep:
     """Knows how layers hang together, and hands on what happens to those that look at it.
 
     Attributes:
-        views, order, places, softmax: these, which look at its axes.
+        views, view_to_sequence, order, places, softmax: these, which look at its axes.
         backward: looks at functions with a backward of their own.
         unregistered: parameters that the network has not; not looked for under FSDP, which computes
             with others.
@@ -119,6 +120,7 @@ class FirstStep:
 
     def __init__(self) -> None:
         self.views, self.order, self.places = MixedViews(), OrderRead(), PlacesAxis()
+        self.view_to_sequence = ViewToSequence()
         self.softmax, self.unregistered = SoftmaxWithin(), Unregistered()
         self.backward, self._norms = OwnBackward(), NormsWithoutParameters()
         self.wiring: dict[str, Wiring] = {}
@@ -136,6 +138,7 @@ class FirstStep:
     def note(self, module: nn.Module, inputs: object, output: object) -> None:
         """A module of the network has given an output."""
         self.views.note(module, inputs, output)
+        self.view_to_sequence.note(module, inputs)
         self.places.note(module, inputs, output)
         self._norms.note(module, inputs, output)
 

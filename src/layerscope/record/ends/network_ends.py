@@ -179,7 +179,7 @@ class NetworkEnds:
         figures |= {
             "last_padding": self._padded.share,
             "along_batch": self.output.sequence_axis.of_batch or 3 * first.places.differ,
-            "views_mixed": 1.0 if first.views.are_any else 2.0 * first.views.of_channels,
+            "views_mixed": _mixed_by_view(first),
             "order_read": first.order.is_any,
             "backward_alone": len(first.backward.without_gradient | of_loss),
         }
@@ -203,3 +203,9 @@ class NetworkEnds:
         if self._is_on:
             self.detach()
             self.attach()
+
+
+def _mixed_by_view(first: FirstStep) -> int:
+    if first.views.are_any:
+        return 1
+    return 2 if first.views.of_channels else 3 * first.view_to_sequence.is_any
