@@ -226,8 +226,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "optimizers_replaced": "how many were made anew so far, of the parameters of one before",
     "weights_drawn": "how often most weights came to a step as if drawn anew, so far",
     "weights_returned": "how often they came to one as they had been before, bit for bit",
-    "updates_alike": "biases all of whose elements the step has changed by one number, though their"
-    " gradients differ",
+    "updates_alike": "biases that moved by one number throughout, though their gradients differ",
     "weights_undone": "steps in a row, up to this one, of which a tenth or less was left",
     "goes_on": "1 if an optimizer had taken steps before this run, else 0",
     "beta_ratio": "of Adam and its kind, beta1 / sqrt(beta2); 0 without betas",

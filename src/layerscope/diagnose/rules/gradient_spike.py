@@ -1,18 +1,17 @@
 """Gradient spike: one step whose gradient is far from all that this run has had."""
 
-from collections.abc import Container
 from dataclasses import replace
 
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.measured.figures import Flags, Series, Steps, Values
+from layerscope.diagnose.measured.figures import Flags, Series, Values
 from layerscope.diagnose.questions.median import known_median
 from layerscope.diagnose.questions.pace import median_update
 from layerscope.diagnose.questions.recurrent import is_clipped
+from layerscope.diagnose.questions.regular_intervals import RECENT, at_an_interval
 from layerscope.diagnose.symptoms import A_TENTH
 
-_RECENT = 50  # steps in the running median
 _CONVERGED = 0.2  # of the loss at the start: a gradient is small there, and anything is far from it
 _CLIPPED = 0.5  # of the gradient is left
 _SIGMA = 1.4826  # median absolute deviations of a normal variable in a standard deviation
@@ -23,12 +22,6 @@ _FELT = 0.1  # of the way that the loss had fallen, which is lost
 _CLIP = "trainer.gradient_clip_val=1.0, and a look at the batch of that step"
 _LARGE = -2.0  # log10 of update / weight: ten times the usual
 _LOOK = "a look at the batch of that step: a clip makes its step smaller, not right"
-_FIRST = 5  # steps that every run begins with
-_LONGEST = 24  # interval: of the 50 steps before, two are then as far apart
-_NINE_TENTHS, _MOST = 90, 0.75
-"""Percentile of the steps between that most of those of an interval are above, if they are three or
-more. By chance that is so of some interval in 3 to 4 of a hundred runs, in which norms scatter by a
-third or by three times."""
 _OWN = Advice(
     "the gradient of {layer} is {value:.3g} times its running median (limit {threshold:g}), and it "
     "is as much larger at regular intervals: the loop does something else there, such as a penalty "
@@ -90,7 +83,7 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     spikes = _spikes(weights, norms, whole, "weights", memory, t)
     of_outputs = _spikes(outputs, _norms(outputs), whole, "outputs", memory, t)
     is_record = _is_record(norms, memory)
-    regular = _regular(norms, figures.steps, spikes | of_outputs, t.spike_factor, memory)
+    regular = at_an_interval(norms, figures.steps, spikes | of_outputs, t.spike_factor, memory)
     cause = np.zeros(weights.shape, np.int8)
     for row in of_outputs.keys() - spikes.keys():
         spikes[row], cause[row] = of_outputs[row], 1
@@ -161,46 +154,6 @@ def _harmful(pending: Series, loss: float, start: float, lasting: int) -> int | 
     return int(step) if lost > _SURE * noise and not lost < _FELT * (start - before) else None
 
 
-def _regular(
-    norms: Values, steps: Steps, spikes: Container[int], factor: float, memory: Memory
-) -> Flags:
-    """Whether a step that is a spike comes at an interval at which gradients were large before, and
-    is not `factor` times what these were, bool [steps].
-    """
-    before, numbers = memory.of_run("norms", _RECENT), memory.of_run("steps", _RECENT)
-    known = np.isfinite(norms) & (norms > 0)
-    joined = np.concatenate([before, norms[known]])
-    places = np.concatenate([numbers, steps[known]])
-    regular = np.zeros(len(norms), bool)
-    for place, row in enumerate(np.flatnonzero(known).tolist()):
-        if row in spikes:
-            window = slice(place, place + _RECENT)
-            counts = places[window] >= _FIRST
-            ago, sizes = steps[row] - places[window][counts], joined[window][counts]
-            intervals = range(2, _LONGEST + 1)
-            regular[row] = any(
-                _is_interval(each, ago, sizes, steps[row], norms[row] / factor)
-                for each in intervals
-            )
-    before[:], numbers[:] = joined[-_RECENT:], places[-_RECENT:]
-    return regular
-
-
-def _is_interval(interval: int, ago: Series, norms: Series, step: int, least: float) -> bool:
-    """Whether the steps that lie one, two and more such intervals back have larger gradients than
-    those between: two of them than all, and most of more than nine tenths. The first step of the
-    run counts as one of them, whatever it has. Half of them have `least` or more.
-    """
-    at, between = norms[ago % interval == 0], norms[ago % interval != 0]
-    if len(at) + (2 * interval == step) < 2 or not len(between):
-        return False
-    if np.median(at) < least:
-        return False
-    if len(at) < 3:
-        return bool(at.min() > between.max())
-    return bool((at > np.percentile(between, _NINE_TENTHS)).mean() >= _MOST)
-
-
 def _norms(of_layers: Values) -> Values:
     """Of each step, from the RMS of its layers; what is NaN counts as 0."""
     known = np.fmax(of_layers, 0)
@@ -226,18 +179,18 @@ def _spikes(
         of: what they are the gradients of, a name in memory.
     """
     usual = whole & np.isfinite(norms) & (norms > 0)
-    recent, recent_layers = memory.of_run(of, _RECENT), memory.of_layers(of, _RECENT)
+    recent, recent_layers = memory.of_run(of, RECENT), memory.of_layers(of, RECENT)
     all_norms = np.concatenate([recent, norms[usual]])
     all_layers = np.concatenate([recent_layers, of_layers[usual]])
     found: dict[int, Values] = {}
     # A spike exceeds a median, so it exceeds the smallest: in nearly all blocks nothing does.
-    windows = np.lib.stride_tricks.sliding_window_view(all_norms, _RECENT)[:-1]
+    windows = np.lib.stride_tricks.sliding_window_view(all_norms, RECENT)[:-1]
     may_be = norms[usual] > t.spike_factor * np.fmin.reduce(windows, axis=1)
     rows = np.flatnonzero(usual)
     for place in np.flatnonzero(may_be).tolist():
-        row, before = int(rows[place]), all_norms[place : place + _RECENT]
+        row, before = int(rows[place]), all_norms[place : place + RECENT]
         if _is_spike(norms[row], before[~np.isnan(before)], t):
-            medians = known_median(all_layers[place : place + _RECENT], axis=0)
+            medians = known_median(all_layers[place : place + RECENT], axis=0)
             # A layer that gets none in most steps has no usual one to compare with.
             now, medians = of_layers[row], np.where(medians > 0, medians, np.nan)
             # Optimizers that take turns have gradients of different layers, and the median of
@@ -246,13 +199,13 @@ def _spikes(
             norm, same = _norms(np.where(np.isnan(ratios), np.nan, [now, medians]))
             if norm > t.spike_factor * same:
                 found[row] = ratios
-    recent[:] = all_norms[-_RECENT:]
-    recent_layers[:] = all_layers[-_RECENT:]
+    recent[:] = all_norms[-RECENT:]
+    recent_layers[:] = all_layers[-RECENT:]
     return found
 
 
 def _is_spike(norm: float, before: Series, t: Thresholds) -> bool:
-    if len(before) < min(t.warm_up, _RECENT):
+    if len(before) < min(t.warm_up, RECENT):
         return False
     logs = np.log(before)
     middle = np.median(logs)
