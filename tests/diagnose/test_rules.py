@@ -948,6 +948,40 @@ def test_a_loss_above_that_of_guessing_is_a_note_where_no_weights_are_large(gain
     assert "overconfident_start" not in found(figures, classes=27)
 
 
+@pytest.mark.parametrize("order", [2, -1])  # of a module's, or a bare one
+@pytest.mark.parametrize(
+    ("size", "gain", "named"), [(9, 2.0, False), (11, 2.0, True), (11, 4.0, False)]
+)
+@pytest.mark.parametrize("of_targets", [False, True])
+def test_a_large_scale_is_named_where_no_matrix_is_large(order, size, gain, named, of_targets):
+    facts = [replace(each, width=(100, 100)) for each in network()]
+    facts[2] = replace(facts[2], width=None, order=order)
+    figures = healthy(tuple(facts))
+    figures["weight_rms"][0] = math.sqrt(2 / 100)
+    figures["weight_rms"][0, 2], figures["weight_rms"][0, 4] = size, math.sqrt(gain / 100)
+    figures["loss"][0] = 200 * math.log(27)
+    figures["output_rms"][0], figures["input_rms"][0] = 1.0, 1.0
+    if of_targets:
+        figures["loss_kind"][0], figures["target_rms"][0] = Loss.SQUARED_ERROR, 1.0
+        figures["output_rms"][0] = 2000.0
+    told = rules_and_words(figures, **({} if of_targets else {"classes": 27}))
+    words = told["overconfident_start"].explanation
+    assert (f"weights of {facts[2].name}, which" in words) == named
+    assert ("as large as the targets" in words) == of_targets
+    assert not named or "are of a usual size" not in words
+
+
+def test_a_frozen_scale_is_not_named():
+    facts = [replace(each, width=(100, 100)) for each in network()]
+    facts[2] = replace(facts[2], width=None, trainable=False)
+    figures = healthy(tuple(facts))
+    figures["weight_rms"][0] = math.sqrt(2 / 100)
+    figures["weight_rms"][0, 2], figures["loss"][0] = 100.0, 200 * math.log(27)
+    figures["output_rms"][0], figures["input_rms"][0] = 1.0, 1.0
+    words = rules_and_words(figures, classes=27)["overconfident_start"].explanation
+    assert "which multiply" not in words
+
+
 # not finite
 
 

@@ -94,7 +94,41 @@ _ADVICE = (
         "weights, which nn.Embedding draws with a standard deviation of 1",
     ),
 )
-_HELD_UP, _OF_EMBEDDING = 7, 8
+_HELD_UP, _OF_EMBEDDING, _OF_SCALE = 7, 8, 9
+
+_NAMED = 3
+"""Of such parameters, so many."""
+
+_LARGE_SCALE = 10.0
+"""Of a parameter that is no matrix: a normalisation's weight begins at 1, SSD's at 20 (Liu et al.
+2016, section 3.1) before layers that bring it down.
+"""
+
+
+def _of_scales(memory: Memory) -> tuple[Advice, Advice]:
+    """What to say where parameters that are no matrices are large, of a loss and of targets."""
+    size, *places = memory.of_run("scales", 1 + _NAMED)
+    layers = memory.roles.layers
+    names = " and ".join(layers[int(place)].name for place in places if place < len(layers))
+    words = (
+        f": weights of {names}, which multiply what comes through, begin with a root mean square "
+        f"of up to {size:.2g}, where a scale or a normalisation begins at 1"
+    )
+    remedy = "begin these weights at 1, nn.init.ones_(module.weight)"
+    return Advice(_LOSS + words, remedy), Advice(_OUTPUTS + words, remedy, _OF_TARGETS)
+
+
+def _large_scales(figures: Figures, roles: Roles) -> list[int]:
+    """Entries that are trained, have no matrix, and begin with large weights."""
+    return [
+        place
+        for place, facts in enumerate(roles.layers)
+        if figures["weight_rms"][0, place] > _LARGE_SCALE
+        and facts.width is None
+        and facts.trainable
+        and facts.module != "Embedding"
+        and "weight" in facts.weights
+    ]
 
 
 @rule_with_memory("overconfident_start")
@@ -116,6 +150,7 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
         values,
         severity,
         *_ADVICE,
+        *_of_scales(memory),
         limits=(limit, limit, np.nan),
         source="Karpathy, nn-zero-to-hero, lecture 3: a loss of 27 where ln(27) = 3.3 was due",
         cause=cause,
@@ -170,6 +205,12 @@ def _at_the_start(
             return value, limit, 0, 0
     if tied:
         return value, limit, severity, _OF_EMBEDDING
+    scales = _large_scales(figures, roles)
+    if scales and (gains[~np.isnan(gains)] < LARGEST_GAIN).all():
+        named = scales[:_NAMED]
+        kept = memory.of_run("scales", 1 + _NAMED)
+        kept[0], kept[1 : 1 + len(named)] = figures["weight_rms"][0, scales].max(), named
+        return value, limit, severity, _OF_SCALE + of_targets
     if grown:
         return value, limit, severity, 6 - of_targets
     return value, limit, severity, 2 if beyond else of_targets + 3 * before
