@@ -117,6 +117,7 @@ class Surroundings:
         self._repeated = repeated_modules(self._network)
         self._stepped_by = -1
         self._rows.forget()
+        self._uniform.forget()
 
     def attach(self) -> None:
         """Put the hooks on; does nothing if they are on."""

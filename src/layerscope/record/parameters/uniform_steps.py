@@ -1,5 +1,7 @@
 """Whether a step changes all elements of a bias by the very same number."""
 
+from itertools import islice
+
 import torch
 from torch import Tensor, nn
 
@@ -22,28 +24,27 @@ class UniformSteps:
 
     def __init__(self, network: nn.Module) -> None:
         self._network = network
+        self._vectors: list[nn.Parameter] | None = None  # to find them takes longer than all else
         self._before: dict[nn.Parameter, Tensor] = {}
-        self._mixed: dict[nn.Parameter, Tensor] = {}  # bool [], where gradients were seen
+        self._gradients: dict[nn.Parameter, Tensor] = {}
+
+    def forget(self) -> None:
+        """The network has changed."""
+        self._vectors = None
 
     def begin(self) -> None:
         """A step begins that is looked at."""
-        self._mixed.clear()
-        self._before = {each: each.detach().clone() for each in self._vectors()}
-
-    def _vectors(self) -> list[nn.Parameter]:
-        found = (
-            each
-            for each in self._network.parameters()
-            if type(each) is nn.Parameter and each.ndim == 1 and each.numel() >= _FEWEST
-            if each.requires_grad and each.is_floating_point() and not each.is_meta
-        )
-        return [each for each, _ in zip(found, range(_VECTORS), strict=False)]
+        self._gradients.clear()
+        if self._vectors is None:
+            self._vectors = list(filter(_is_followed, self._network.parameters()))
+        trained = islice((each for each in self._vectors if each.requires_grad), _VECTORS)
+        self._before = {each: each.detach().clone() for each in trained}
 
     def note_gradients(self) -> None:
         """An optimizer is about to take its step with the gradients as they are."""
         for each in self._before:
             if each.grad is not None and each.grad.layout is torch.strided:
-                self._mixed[each] = _is_mixed(each.grad)
+                self._gradients[each] = each.grad.detach().clone()
 
     def take(self) -> int:
         """How many biases the step has changed by one number, their gradients' signs being mixed;
@@ -63,10 +64,10 @@ class UniformSteps:
         return sum(map(self._are_apart, uniform)) if uniform else 0
 
     def _are_apart(self, bias: nn.Parameter) -> bool:
+        if bias in self._gradients:
+            return bool(_is_mixed(self._gradients[bias]))
         if bias.grad is not None and bool(bias.grad.any()):
-            return bool(self._mixed.get(bias, _is_mixed(bias.grad)))
-        if bias in self._mixed:
-            return bool(self._mixed[bias])
+            return bool(_is_mixed(bias.grad))
         weight = self._weight_of(bias)
         return weight is not None and bool((weight != weight[:1]).any())
 
@@ -78,6 +79,16 @@ class UniformSteps:
                 rows = (each.detach() for each in own if each.ndim > 1)
                 return next((each for each in rows if len(each) == len(bias)), None)
         return None
+
+
+def _is_followed(parameter: nn.Parameter) -> bool:
+    return (
+        type(parameter) is nn.Parameter
+        and parameter.ndim == 1
+        and parameter.numel() >= _FEWEST
+        and parameter.is_floating_point()
+        and not parameter.is_meta
+    )
 
 
 def _is_mixed(gradient: Tensor) -> Tensor:
