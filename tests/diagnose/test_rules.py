@@ -1062,6 +1062,7 @@ def test_on_the_way_back_the_producer_comes_after_the_last_layer_that_got_it():
 def test_gradients_that_no_weight_gets_are_a_note_and_counted_where_they_are(of_weights, severity):
     figures = healthy(network())
     figures["activation_grad_nonfinite"][30, 2] = 7
+    figures["activation_grad_nonfinite"][40, 3] = 5  # of that layer itself, later
     figures["weight_grad_nonfinite"][30, 2] = of_weights
     told = rules_and_words(figures)["not_finite"]
     assert (told.severity, told.layer, told.value) == (severity, "03_tanh", 7)

@@ -75,7 +75,8 @@ class RowSpreads:
         """An optimizer is about to take its first step: random biases then part rows that are alike
         by next to nothing.
         """
-        self._begun |= AlikeRows(parameters).look()
+        if not self._begun:  # a loop may call this again behind its step
+            self._begun = AlikeRows(parameters).look()
 
     def look(self, parameters: Sequence[LayerParameter]) -> dict[str, float]:
         """See `AlikeRows`; at first what it was before the first step."""
