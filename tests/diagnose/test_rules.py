@@ -777,6 +777,14 @@ def test_first_steps_that_replace_the_weights_are_too_large_if_they_throw_the_lo
     assert ("update_too_large" in found(figures)) == told
 
 
+def test_a_step_that_no_number_can_hold_is_said_in_words():
+    figures = healthy(network())
+    figures["update_to_weight"][10:40, 1] = math.inf
+    said = rules_and_words(figures)["update_too_large"].explanation
+    assert "more than numbers of its type can hold" in said
+    assert "inf" not in said
+
+
 def test_weights_that_start_at_zero_have_no_size_to_compare_with():
     figures = healthy(network())
     figures["update_to_weight"][:, 1] = [math.nan, *(1 / n**0.5 for n in range(1, 60))]

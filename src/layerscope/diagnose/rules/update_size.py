@@ -20,16 +20,19 @@ _NEXT_TO = 0.02
 what they get, and are next to zero."""
 
 
-_TOO_LARGE = tuple(
+_BY_SO_MUCH = (
+    "a step changes {layer} by 10^{value:.1f} of its weights (limit 10^{threshold:g}, usual 10^-3)"
+)
+_TOO_LARGE = (
     Advice(
-        "a step changes {layer} by 10^{value:.1f} of its weights (limit 10^{threshold:g}, usual "
-        "10^-3)",
-        remedy,
-    )
-    for remedy in (
-        lambda facts: f"{CLIP}; else {A_TENTH}" if is_recurrent(facts) else A_TENTH,
+        _BY_SO_MUCH, lambda facts: f"{CLIP}; else {A_TENTH}" if is_recurrent(facts) else A_TENTH
+    ),
+    Advice(_BY_SO_MUCH, A_TENTH),
+    Advice(
+        "a step changes {layer} by more than numbers of its type can hold (limit "
+        "10^{threshold:g} of its weights, usual 10^-3)",
         A_TENTH,
-    )
+    ),
 )
 _TOO_SMALL = (
     Advice(
@@ -106,7 +109,7 @@ def update_too_large(figures: Figures, thresholds: Thresholds, memory: Memory) -
                     since = np.zeros(values.shape, np.int64)
                 severity[row, layer] = 3 if value > limits[2] else 2
                 since[row, layer] = int(begun[layer])
-    cause = np.broadcast_to(clipped[:, np.newaxis], values.shape).astype(np.int8)
+    cause = np.where(np.isposinf(values), 2, clipped[:, np.newaxis]).astype(np.int8)
     return Symptoms(values, severity, limits, _TOO_LARGE, _SOURCE, cause=cause, since=since)
 
 
