@@ -101,6 +101,7 @@ PLAIN = {"slopes_plain": 1.0, "number_added": 1.0, "slopes_taken": 0.0}
         ("axes_mixed", {"views_mixed": 2.0}, "critical", "as a channel"),
         ("axes_mixed", {"views_mixed": 3.0}, "critical", "the steps of a sequence"),
         ("class_weights", RARE, "warning", "takes nearly all samples for it"),
+        ("loss_reduction", {"ignored_share": 0.875, "samples": 8.0}, "note", "that of one sample"),
         ("class_weights", FREQUENT, "warning", "the most frequent one anyway"),
     ],
 )
@@ -150,6 +151,8 @@ def test_what_each_look_shows_is_told_of(rule, told, severity, words):
         ("posterior_collapse", {"latent_drawn": 0.5, "latent_noise": 1.0}),
         ("class_weights", {"ignored_class": 0.0, "ignored_share": 0.0}),
         ("class_weights", {"ignored_class": 0.0, "ignored_share": 0.5}),
+        ("loss_reduction", {"ignored_share": 0.75, "samples": 8.0}),
+        ("loss_reduction", {"ignored_share": 6 / 7, "samples": 7.0}),
         *(("class_weights", RARE | {"weighted_samples": share}) for share in (0.5, 0.75)),
         ("class_weights", FREQUENT | {"weighted_times": 3.0}),
         ("class_weights", FREQUENT | {"weighted_called": 0.9}),

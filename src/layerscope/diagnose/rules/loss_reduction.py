@@ -22,6 +22,9 @@ _MEAN = 0.01
 _WHOLE = 0.02
 """How far from a whole number of times the samples: a loss of another form may be any times."""
 
+_SEVERAL = 8
+"""Samples of a batch: of fewer one may be all that has a label."""
+
 _BEYOND_ANY_SUM = 2.0
 """Times the elements of the output: no sum over them is as large."""
 
@@ -32,11 +35,11 @@ _CRITERION = (
 )
 
 
-@rule_of_run("loss_reduction", looks_at=("loss_reduction", "loss_raised"))
+@rule_of_run("loss_reduction", looks_at=("loss_reduction", "loss_raised", "ignored_share"))
 def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """The loss / the mean over its samples; a step's backward passes, each of a mean; a gradient
-    scaler's factor; the number of samples by which a mean is divided once more; or what exp() or a
-    power of a mean multiplies its gradients by.
+    scaler's factor; the number of samples by which a mean is divided once more; what exp() or a
+    power of a mean multiplies its gradients by; or the samples of a batch whose loss has only one.
     """
     times = figures["loss_reduction"].astype(np.float64)
     of_samples = times / figures["samples"]
@@ -64,8 +67,12 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     of_power = (power > 1) & (loss > 0)
     of_exp = (power == 1) & (loss >= 1)
     slopes = np.where(of_exp, loss, power * np.fmax(loss, 0) ** (1 - 1 / np.fmax(power, 1)))
+    in_loss = (1 - figures["ignored_share"]) * figures["samples"]
+    of_one = (np.round(in_loss) == 1) & (figures["samples"] >= _SEVERAL)
     times = np.select(
-        (of_exp | of_power, added, again), (slopes, passes, figures["samples"]), times
+        (of_one, of_exp | of_power, added, again),
+        (figures["samples"], slopes, passes, figures["samples"]),
+        times,
     )
     return Symptoms.of_run(
         "loss",
@@ -73,7 +80,7 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         np.where(
             (scaled & ~with_betas) | (again & stays),
             2,
-            np.where(summed | added | scaled | again | of_exp | of_power, 1, 0),
+            np.where(summed | added | scaled | again | of_exp | of_power | of_one, 1, 0),
         ),
         Advice(
             "the loss is a sum over the batch, {value:.4g} times the mean: the gradients are as "
@@ -111,8 +118,15 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             f"{_CRITERION}: no ** around it",
             (0.0, np.nan, np.nan),
         ),
+        Advice(
+            "the loss is that of one sample: of {value:.0f} in each batch only one gets a gradient",
+            "criterion(outputs, targets) of the whole batch, not of outputs[0] or outputs[-1]; in "
+            "a loop over samples add their losses up, and divide by their number; nothing if these "
+            "are the steps of one sequence, of which the last is judged",
+            (_SEVERAL - 1.0, np.nan, np.nan),
+        ),
         limits=(_TIMES, np.nan, np.nan),
         source="Goyal et al. 2017, section 2.1: the loss is a mean, or lr follows the batch",
         lasting=LOOKS,
-        cause=np.select((of_exp, of_power, scaled, again), (4, 5, 2, 3), added),
+        cause=np.select((of_one, of_exp, of_power, scaled, again), (6, 4, 5, 2, 3), added),
     )
