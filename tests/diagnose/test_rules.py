@@ -768,7 +768,13 @@ def test_updates_are_too_large_if_the_loss_grows_meanwhile():
 
 @pytest.mark.parametrize(
     ("losses", "told"),
-    [([2.0, 6.0, 8.0, 4.6, 2.4], True), ([2.0, 6.0, 8.0, 4.6, 1.9], False), ([2.0] * 5, False)],
+    [
+        ([2.0, 6.0, 8.0, 4.6, 2.4], True),
+        ([2.0, 6.0, 8.0, 4.6, 1.9], False),
+        ([2.0, 5.0, 5.9, 4.6, 2.4], False),
+        ([2.0, 2.0, 2.0, 2.0, 4.1], True),
+        ([2.0] * 5, False),
+    ],
 )
 def test_first_steps_that_replace_the_weights_are_too_large_if_they_throw_the_loss_up(losses, told):
     figures = healthy(network())

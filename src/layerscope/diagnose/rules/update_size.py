@@ -100,7 +100,9 @@ def update_too_large(figures: Figures, thresholds: Thresholds, memory: Memory) -
                 streak[layer] = highest[layer] = 0
             streak[layer] += 1
             highest[layer] = max(highest[layer], loss[row])
-            hurts = highest[layer] > _LOSS_GREW * loss_then[layer] and loss[row] > loss_then[layer]
+            was_thrown = highest[layer] > t.loss_diverged * loss_then[layer]
+            hurts = was_thrown and loss[row] > loss_then[layer]
+            hurts |= loss[row] > _LOSS_GREW * loss_then[layer]
             hurts &= streak[layer] >= t.lasting
             outgrows = no_size[layer] > 0 and streak[layer] >= t.lasting
             if outgrows or ((hurts or streak[layer] >= t.warm_up) and not no_size[layer] > 0):
