@@ -76,13 +76,23 @@ class RowSpreads:
         by next to nothing.
         """
         if not self._begun:  # a loop may call this again behind its step
-            self._begun = AlikeRows(parameters).look()
+            # A scale for each row, as IA3 has, may start at 1: they do not get the same.
+            several = [each for each in parameters if _has_columns(each.parameter)]
+            self._begun = AlikeRows(several).look()
 
     def look(self, parameters: Sequence[LayerParameter]) -> dict[str, float]:
         """See `AlikeRows`; at first what it was before the first step."""
         self._rows = self._rows or AlikeRows(parameters, self._left)
         begun, self._begun = self._begun, {}
         return self._rows.look() | begun
+
+
+def _has_columns(parameter: nn.Parameter) -> bool:
+    return (
+        not isinstance(parameter, nn.UninitializedParameter)
+        and parameter.ndim > 1
+        and parameter.numel() > len(parameter)
+    )
 
 
 def _spread(weight: Tensor) -> float:
