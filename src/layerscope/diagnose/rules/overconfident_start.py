@@ -4,10 +4,15 @@ import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.losses.loss_kind import ERRORS, OF_BITS, Loss
-from layerscope.diagnose.measured.figures import Flags, Series
+from layerscope.diagnose.measured.figures import Flags
 from layerscope.diagnose.measured.layer_facts import LayerFacts
 from layerscope.diagnose.measured.roles import LARGEST_GAIN, Roles
 from layerscope.diagnose.questions.in_each_look import LOOKS, in_each_look
+from layerscope.diagnose.questions.weights_at_the_start import (
+    gains_at_the_start,
+    has_large_embedding,
+    large_scales,
+)
 
 _FAR = 10.0  # times the targets: the loss then starts a hundred times as high as that of saying 0
 _ABOVE = 3.0
@@ -99,11 +104,6 @@ _HELD_UP, _OF_EMBEDDING, _OF_SCALE = 7, 8, 9
 _NAMED = 3
 """Of such parameters, so many."""
 
-_LARGE_SCALE = 10.0
-"""Of a parameter that is no matrix: a normalisation's weight begins at 1, SSD's at 20 (Liu et al.
-2016, section 3.1) before layers that bring it down.
-"""
-
 
 def _of_scales(memory: Memory) -> tuple[Advice, Advice]:
     """What to say where parameters that are no matrices are large, of a loss and of targets."""
@@ -116,19 +116,6 @@ def _of_scales(memory: Memory) -> tuple[Advice, Advice]:
     )
     remedy = "begin these weights at 1, nn.init.ones_(module.weight)"
     return Advice(_LOSS + words, remedy), Advice(_OUTPUTS + words, remedy, _OF_TARGETS)
-
-
-def _large_scales(figures: Figures, roles: Roles) -> list[int]:
-    """Entries that are trained, have no matrix, and begin with large weights."""
-    return [
-        place
-        for place, facts in enumerate(roles.layers)
-        if figures["weight_rms"][0, place] > _LARGE_SCALE
-        and facts.width is None
-        and facts.trainable
-        and facts.module != "Embedding"
-        and "weight" in facts.weights
-    ]
 
 
 @rule_with_memory("overconfident_start")
@@ -189,7 +176,7 @@ def _at_the_start(
             limit = np.inf
     if not value > limit:
         return value, thresholds.overconfident_start, 0, 0
-    gains = _gains(figures, roles)
+    gains = gains_at_the_start(figures, roles)
     usual = bool(len(gains) and (gains < LARGEST_GAIN).all())
     before = bool((gains[:-1] >= LARGEST_GAIN).any())
     beyond = usual and not of_targets and _is_beyond(figures, roles)
@@ -197,7 +184,7 @@ def _at_the_start(
     long = usual and (roles.only("trained") == 1).sum() > 1
     grown = value > _NEVER_MENDED if of_targets and long else level > _HUNDREDS
     grown = bool(long and grown and figures["input_rms"][0] <= thresholds.input_large)
-    tied = not of_targets and _has_large_weights_of_embedding(figures, roles)
+    tied = not of_targets and has_large_embedding(figures, roles)
     severity = 1 if usual and not (beyond or grown or tied) else 2
     if not (beyond or grown or tied):
         trained = figures["untrained"][0, roles.last]
@@ -205,7 +192,7 @@ def _at_the_start(
             return value, limit, 0, 0
     if tied:
         return value, limit, severity, _OF_EMBEDDING
-    scales = _large_scales(figures, roles)
+    scales = large_scales(figures, roles)
     if scales and (gains[~np.isnan(gains)] < LARGEST_GAIN).all():
         named = scales[:_NAMED]
         kept = memory.of_run("scales", 1 + _NAMED)
@@ -243,38 +230,6 @@ def _classes(figures: Figures, roles: Roles) -> tuple[int | None, float]:
         if kind in OF_BITS:
             return 2, times
     return roles.classes, 1.0
-
-
-def _has_large_weights_of_embedding(figures: Figures, roles: Roles) -> bool:
-    """Whether the last layer has a matrix and no parameter of its own, and an embedding's are
-    larger than those of that layer should be.
-    """
-    last = roles.layers[roles.last]
-    if last.weights or last.width is None:
-        return False
-    sizes = [
-        float(figures["weight_rms"][0, place])
-        for place, each in enumerate(roles.layers)
-        if each.module == "Embedding"
-    ]
-    return any(size**2 * last.width[0] >= LARGEST_GAIN for size in sizes)
-
-
-def _gains(figures: Figures, roles: Roles) -> Series:
-    """Variance of the weights at step 0 times fan-in, of each trained layer but normalisations, in
-    forward order; NaN where its fan-in or weights are unknown. What a normalisation gets at once
-    may be of any size, and is left out.
-    """
-    trained = np.flatnonzero(roles.only("trained") == 1)
-    judged = [
-        place
-        for place in trained[np.argsort(roles.rank[trained])].tolist()
-        if "Norm" not in roles.layers[place].module
-        and roles.layers[place].order >= 0
-        and place not in roles.feeds_normalization
-    ]
-    sizes = np.square(figures["weight_rms"][0, judged].astype(np.float64))
-    return sizes * roles.fan_in[judged]
 
 
 def _is_beyond(figures: Figures, roles: Roles) -> bool:
