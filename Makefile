@@ -66,8 +66,9 @@ browser-test: .venv/can-test  ## test the report and TensorBoard in a real Chrom
 programs-test: .venv/can-test  ## judge the programs with a fault, and the same without it: minutes
 	$(BIN)/python -m pytest -m programs $(ARGS)
 
-rare-test: .venv/can-test  ## test the kernels for a GPU without one, Ray, submitit, four processes, orphans
-	$(BIN)/python -m pytest -m rare --dist loadfile tests $(ARGS)
+rare-test: .venv/can-test  ## test the kernels for a GPU without one, Ray, submitit, orphans; search at random
+	$(BIN)/python -m pytest -m 'rare or hypothesis' --hypothesis-profile default --dist loadfile \
+		tests $(ARGS)
 
 frameworks-test: .venv/can-test  ## install transformers, skorch, W&B, MLflow and others, and test with them
 	$(pip-install) -e '.[huggingface,skorch,wandb,mlflow,trackio,parquet]'

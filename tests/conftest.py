@@ -4,11 +4,17 @@ import gc
 import os
 import shutil
 
+import hypothesis
 import pytest
 
 # Read when torch starts, in the tests' own processes and in those that they start: the networks are
 # too small to gain from a second thread, and the tests already use all cores.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# The same examples each time, so that nobody's change fails for a mistake that was there before it.
+# `make rare-test` searches further, at random.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.load_profile("same")
 
 
 def pytest_collection_modifyitems(items):

@@ -198,6 +198,7 @@ def part(figures, start, end):
 @example(seed=1353, steps=27, cuts=[27], saved_at=1)  # an infinite loss that is raised
 @example(seed=175, steps=21, cuts=[14], saved_at=0)  # a loss below 0 of two causes
 @example(seed=3753, steps=56, cuts=[], saved_at=0)  # the level of the loss before a spike
+@example(seed=5548, steps=60, cuts=[], saved_at=0)  # NaN of a step whose gradients are unknown
 def test_cuts_and_checkpoints_change_no_finding(seed, steps, cuts, saved_at):
     figures = erratic(seed, steps)
     whole = Judge(LAYERS, EAGER, classes=27)

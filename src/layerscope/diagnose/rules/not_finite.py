@@ -111,8 +111,9 @@ def not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
                 producer[1] = _EPSILON
         layer, how = int(producer[0]), int(producer[1])
         severity[row, layer], cause[row, layer] = 3, how
-        if how == _BACKWARD:  # of the layer before
-            values[row, layer] = np.fmax.reduce(gradients[row])
+        if how == _BACKWARD:  # of the layer before, or of whatever this step tells of
+            told = gradients[row] if (gradients[row] > 0).any() else values[row]
+            values[row, layer] = np.fmax.reduce(told)
             known = weights[row][~np.isnan(weights[row])]
             if len(known) and not known.any():  # a ReLU lets those through that its units ask for
                 severity[row, layer], cause[row, layer] = 1, _MASKED
