@@ -38,6 +38,8 @@ class Witness:
         self.steps = []
         self._kept = []  # (entry's name, values at the time, the tensor)
         self._calls = {}
+        self._latest = None  # the layer that was called last, and where it stood
+        self._places = {}  # of an activation function: the layer before, and the name it has there
         for layer in self.layers:
             if layer.has_output:
                 self._wrap(layer)
@@ -59,9 +61,24 @@ class Witness:
             if self.per_call:
                 call = self._calls[name] = self._calls.get(name, -1) + 1
                 name = f"{name}.call_{call}"
-            return self._keep(name, forward(*arguments, **options))
+            elif layer.nonlinearity is not None and not layer.parameters:
+                name = self._place(layer)
+            output = forward(*arguments, **options)
+            self._latest = layer, name
+            return self._keep(name, output)
 
         layer.module.forward = keeping
+
+    def _place(self, layer):
+        """What one activation function is called where it stands now: after which layer."""
+        places = self._places.setdefault(layer.name, {})
+        if self._latest is None:
+            return layer.name
+        latest, name = self._latest
+        if latest is layer:
+            return name
+        new = f"{name}/{layer.nonlinearity.name}" if places else layer.name
+        return places.setdefault(name, new)
 
     def _keep(self, name, output):
         """Keep every floating tensor of an output; the output with copies in their places."""
@@ -107,8 +124,7 @@ class Witness:
             elements[kind, name] = flat([parameter])
             if any(parameter is each for each in stepping) and parameter.grad is not None:
                 elements[f"{kind}_grad", name] = flat([parameter.grad])
-        self._kept.clear()
-        self._calls.clear()
+        self.forget()
         self.steps.append(
             Step(self.optimizers.index(optimizer), optimizer.param_groups[0]["lr"], elements)
         )
@@ -124,6 +140,7 @@ class Witness:
     def forget(self):
         """Drop what is kept of forward passes: those of an LBFGS closure beyond the first."""
         self._kept.clear()
+        self._latest = None
         self._calls.clear()
 
 

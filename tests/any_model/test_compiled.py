@@ -245,3 +245,29 @@ def test_large_outputs_of_such_a_graph_are_counted_once(threads, tmp_path, monke
     for tag, counted in eager.items():
         assert counted.tolist() == compiled[tag].tolist(), tag
         assert not tag.endswith("linear") or counted.min() > 0
+
+
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_one_function_in_several_places_is_one_layer_in_compiled_code(tmp_path, backend):
+    class Shares(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second, self.act = nn.Linear(4, 6), nn.Linear(6, 3), nn.ReLU()
+
+        def forward(self, x):
+            return self.act(self.second(self.act(self.first(x))))
+
+    net = Shares()
+    compiled = torch.compile(net, backend=backend)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    with watch(net, tmp_path) as scope:
+        for _ in range(3):
+            optimizer.zero_grad()
+            loss = compiled(torch.randn(5, 4)).sum()
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+    written = figures(tmp_path)
+    names = [facts.name for facts in written.layers]
+    assert names == ["00_first", "01_second", "02_act"]
+    assert written["activation_count"][:, 2].tolist() == [5 * 6 + 5 * 3] * 3

@@ -1,12 +1,16 @@
 """Watched layers with their hooks, and the plan of what is measured of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from weakref import proxy
 
 import torch
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.record.activation_hook import ActivationHook
 from layerscope.record.hook_state import HookState
 from layerscope.record.hooks.handles import remove_all
+from layerscope.record.network.layer_names import first_free
 from layerscope.record.network.layers import Layer
 from layerscope.record.newcomers import (
     Newcomers,
@@ -20,6 +24,9 @@ from layerscope.record.parted_output import output_of
 from layerscope.record.plan import plan
 from layerscope.record.recorder_options import RecorderOptions
 
+MOST_PLACES = 256
+"""Places of one activation function that become layers, at most: a network may change its order."""
+
 
 class HookedLayers:
     """Puts hooks on layers, and gives rows to the outputs that they find."""
@@ -31,14 +38,21 @@ class HookedLayers:
         self._in_parts = state.layouts is not None
         self._handles: list[RemovableHandle] = []
         self.newcomers = Newcomers(self._layers, options, state)
-        meet, per_call = self.newcomers.meet, options.per_call
-        self.hooks = [OutputHook(layer, state, meet, per_call) for layer in self._layers]
+        self.hooks = [self._hook(layer) for layer in self._layers]
         expected = []
         for hook in self.hooks:
-            if hook.layer.has_output and not per_call:
+            if hook.layer.has_output and not options.per_call:
                 expected.append(output_of(hook.layer, hook.layer.name, state))
                 hook.expect(expected[-1])
         self.plan = plan(self._layers, expected, options, self._in_parts)
+
+    def _hook(self, layer: Layer) -> OutputHook:
+        meet, per_call = self.newcomers.meet, self._options.per_call
+        may_be_shared = layer.nonlinearity is not None and not (layer.parameters or layer.function)
+        if per_call or not may_be_shared:
+            return OutputHook(layer, self._state, meet, per_call)
+        me = proxy(self)  # a circle would keep the network until a garbage collection
+        return ActivationHook(layer, self._state, meet, lambda *place: me.meet_place(*place))
 
     @property
     def is_on(self) -> bool:
@@ -125,10 +139,36 @@ class HookedLayers:
         at = next((i + 1 for i, each in enumerate(self._layers) if each.name == after), 0)
         while at < len(self._layers) and self._layers[at].function:
             at += 1
-        hook = OutputHook(layer, self._state, self.newcomers.meet, self._options.per_call)
+        hook = self._hook(layer)
         self._layers.insert(at, layer)
         self.hooks.insert(at, hook)
         return hook
+
+    def meet_place(
+        self, of: Layer, after: Layer, others: Collection[OutputHook]
+    ) -> OutputHook | None:
+        """Watch one more place in which an activation function without parameters stands.
+
+        Args:
+            of: the function's layer.
+            after: the layer that it follows there.
+            others: the hooks of the places that it is known to stand in besides.
+
+        Returns:
+            What to call with its outputs there; None if it stands in too many places.
+        """
+        assert of.nonlinearity is not None
+        if len(others) >= MOST_PLACES:
+            return None
+        known = {hook.layer.name: hook for hook in self.hooks}
+        function = of.nonlinearity.name
+        base = f"{after.name.partition('/')[0]}/{function}"
+        ours = {name for name, hook in known.items() if hook.layer.module is of.module}
+        name = first_free(base, known.keys() - {x for x in ours if known[x] not in others})
+        if name in known:  # which other ranks have met, or the run that goes on
+            return known[name]
+        place = replace(of, name=name, function=function)
+        return self.add_function(place, after.name)
 
     def sort_functions(self) -> None:
         """Put functions that follow the same layer in the order of their names, which is the same

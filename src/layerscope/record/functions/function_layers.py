@@ -9,7 +9,11 @@ from torch import nn
 
 from layerscope.record.network.layer_names import common_prefix, first_free, place_of, unwrapped
 from layerscope.record.network.layers import Choice, Layer
-from layerscope.record.network.nonlinearities import Nonlinearity, nonlinearity_named
+from layerscope.record.network.nonlinearities import (
+    Nonlinearity,
+    nonlinearity_named,
+    nonlinearity_of,
+)
 from layerscope.record.output_hook import OutputHook
 from layerscope.record.place import Place
 from layerscope.record.recorder import Recorder
@@ -97,7 +101,8 @@ class FunctionLayers:
         for name, path, function, after in found:
             if name not in known and path in by_path:
                 known.add(name)
-                kind, module = _nonlinearity(function, (), {}), by_path[path]
+                module = by_path[path]
+                kind = nonlinearity_of(module) or _nonlinearity(function, (), {})
                 layer = Layer(name, path, module, kind, (), module, function=function)
                 self._unclaimed[name] = self._recorder.hooked.add_function(layer, after)
         self._recorder.hooked.sort_functions()
