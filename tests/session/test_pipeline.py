@@ -188,12 +188,12 @@ def test_what_is_written_already_is_judged_later_and_at_the_latest_when_drained(
         run.step(step)
     run.sink.flush()
     assert steps_in(tmp_path) == list(range(512))
-    assert [(steps[0], steps[-1]) for steps in looks] == [(0, 15), (16, 63), (64, 255)]
+    assert [(steps[0], steps[-1]) for steps in looks] == [(0, 255)]
     net[0].weight.data.fill_(torch.nan)
     for step in range(520, 540):
         run.step(step)
     run.close()
-    assert [steps[-1] for steps in looks[3:]] == [539]
+    assert [steps[-1] for steps in looks[1:]] == [539]
     assert [f.step for f in run.verdict.judge.findings if f.rule == "not_finite"] == [520]
     assert read_run(tmp_path).scalars["finding/not_finite"].steps.tolist() == [520]
 
@@ -262,6 +262,7 @@ def test_of_a_device_few_steps_are_written_together_and_the_latest_wait(tmp_path
 
 def test_a_step_that_is_left_alone_counts_as_the_first_that_waits(tmp_path, net, monkeypatch):
     now = [1000.0]
+    monkeypatch.setattr(block_sizes, "_JUDGED_FIRST", 16)
     run = run_on_a_device(net, tmp_path, monkeypatch, clock=lambda: now[0], flush_seconds=10_000.0)
     for step in range(20):  # step k comes at 1400 + 400 k; the first 16 are judged
         now[0] += 400

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_AT_FIRST, _GROWTH = 16, 3
-"""Steps that wait for one another: so many at the start of a run, where findings are news; then so
-many times as many as came before, up to the following."""
+_WRITTEN_FIRST, _JUDGED_FIRST, _GROWTH = 16, 256, 3
+"""Steps that wait for one another at the start of a run, to be written and to be judged; then it is
+so many times as many as came before, up to the following. A look of the judge takes as long for a
+thousand steps as for ten. So it does not come earlier: where 256 steps take long, it comes with the
+clock, see `Pipeline`."""
 
 _MOST_WRITTEN, _MOST_JUDGED = 256, 1024
-"""Steps that are written together, and steps that are judged together: a look of the judge takes as
-long for a thousand as for ten."""
+"""Steps that are written together, and steps that are judged together."""
 
 _ROWS_WAITING = 1 << 15
 """Measured tensors of all the steps that wait to be written: 27 MB."""
@@ -55,16 +56,16 @@ class BlockSizes:
 
     def to_write(self, before: int) -> int:
         """How many steps make a block, after so many that are written."""
-        return _enough(before, self.most_written)
+        return _enough(before, _WRITTEN_FIRST, self.most_written)
 
     def to_judge(self, before: int) -> int:
         """How many steps are judged together, after so many that are judged."""
-        return _enough(before, self.most_judged)
+        return _enough(before, _JUDGED_FIRST, self.most_judged)
 
 
 NO_WAIT = BlockSizes(1, 1)
 """Where each step is judged at once."""
 
 
-def _enough(before: int, most: int) -> int:
-    return min(most, max(_GROWTH * before, _AT_FIRST))
+def _enough(before: int, first: int, most: int) -> int:
+    return min(most, max(_GROWTH * before, first))
