@@ -24,6 +24,7 @@ from layerscope.events.summaries import scalar
 from layerscope.process_identity import ProcessIdentity
 from layerscope.run_lock import NAME as LOCK
 from layerscope.sinks.figures_event import FiguresEncoder
+from tests.usual_step import descend
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,14 +42,10 @@ def train(folder, *, std, steps=60, late=False, **settings):
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     with watch(net, folder, **settings) as watcher:
         for step in range(steps):
-            optimizer.zero_grad()
             y = net["body"](torch.randn(64, 32))
             if late and step >= 20:
                 y = y + net["late"](y)
-            loss = nn.functional.cross_entropy(y, torch.randint(8, (64,)))
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss)
+            descend(watcher, optimizer, nn.functional.cross_entropy(y, torch.randint(8, (64,))))
     return folder
 
 

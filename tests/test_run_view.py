@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import layerscope
+from tests.usual_step import descend
 
 
 class Text(HTMLParser):
@@ -49,11 +50,7 @@ def sick(tmp_path_factory):
     optimizer = torch.optim.SGD(net.parameters(), 0.01)
     with watcher:
         for _ in range(12):
-            optimizer.zero_grad()
-            loss = net(torch.randn(8, 4)).square().mean()
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss)
+            descend(watcher, optimizer, net(torch.randn(8, 4)).square().mean())
         during = words_of(watcher)
     return watcher, before, during
 

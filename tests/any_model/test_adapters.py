@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 import layerscope
+from tests.usual_step import descend
 
 
 class InOneModule(nn.Linear):
@@ -43,11 +44,7 @@ def fine_tuned(folder, adapter):
     with layerscope.watch(network, folder, images=False, summary=False) as watcher:
         for _ in range(100):
             x = torch.randn(64, 8)
-            optimizer.zero_grad()
-            loss = F.cross_entropy(network(x), x[:, :4].argmax(1))
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss)
+            descend(watcher, optimizer, F.cross_entropy(network(x), x[:, :4].argmax(1)))
     assert watcher.failure is None
     assert [finding.rule for finding in watcher.findings if finding.severity != "note"] == []
     return {facts.name: facts.trainable for facts in layerscope.read(folder).figures.layers}

@@ -15,6 +15,7 @@ from layerscope.session.settings import Settings
 from tests.any_model.nets import Mlp, seeded
 from tests.any_model.reference import FIGURES, assert_figures_are_those_of, run_plainly
 from tests.any_model.training import figures, fit
+from tests.usual_step import descend
 from tests.watching import watch_loop
 
 pytestmark = [
@@ -233,10 +234,7 @@ def test_large_outputs_of_such_a_graph_are_counted_once(threads, tmp_path, monke
                 output = net(torch.randn(1024, 4))
                 assert output.nbytes > SMALL
                 loss = output.square().mean()
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                watcher.step(loss)
+                descend(watcher, optimizer, loss)
         assert watcher.failure is None
         histograms = read(tmp_path / str(backend)).histograms
         found.append({tag: each.buckets[..., 2].sum(-1) for tag, each in histograms.items()})
@@ -262,11 +260,7 @@ def test_one_function_in_several_places_is_one_layer_in_compiled_code(tmp_path, 
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
     with watch(net, tmp_path) as scope:
         for _ in range(3):
-            optimizer.zero_grad()
-            loss = compiled(torch.randn(5, 4)).sum()
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, compiled(torch.randn(5, 4)).sum())
     written = figures(tmp_path)
     names = [facts.name for facts in written.layers]
     assert names == ["00_first", "01_second", "02_act"]

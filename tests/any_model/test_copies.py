@@ -17,6 +17,7 @@ import layerscope
 from layerscope import LayerMonitor
 from tests.any_model.nets import Mlp, seeded
 from tests.any_model.training import fit
+from tests.usual_step import descend
 from tests.watching import counts
 
 
@@ -53,11 +54,7 @@ def test_a_copy_is_measured_by_nobody_and_holds_nothing_of_layerscope(tmp_path, 
             if isinstance(made, nn.Module) and name != "copy":  # which shares its modules
                 made(torch.ones(3, 4)).sum().backward()
                 assert b"layerscope" not in pickle.dumps(made)
-            optimizer.zero_grad()
-            loss = net(torch.ones(6, 4)).square().mean()
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss)
+            descend(watcher, optimizer, net(torch.ones(6, 4)).square().mean())
     assert watcher.failure is None
     assert counts(tmp_path, "activation/00_tanh") == dict.fromkeys(range(4), 48)
 

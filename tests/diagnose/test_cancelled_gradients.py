@@ -13,6 +13,7 @@ from layerscope.diagnose.questions.missing_gradients import cancelled_gradients
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program
 from tests.diagnose.test_rules import healthy, layer, rules_and_words
+from tests.usual_step import descend
 
 
 class ActorCritic(nn.Module):
@@ -36,14 +37,10 @@ def found_beside_a_critic(old_of, change=lambda actor: actor):
         optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
         with watch(network) as scope:
             for _ in range(30):
-                optimizer.zero_grad()
                 (now, value), (old, _) = (network(x) for _ in range(2))
                 now, old = (F.log_softmax(each, 1)[:, :1] for each in (now, old))
                 ratio = (now - old_of(old)).exp()
-                loss = (value - gains).square().mean() - (ratio * gains).mean()
-                loss.backward()
-                optimizer.step()
-                scope.step(loss)
+                descend(scope, optimizer, (value - gains).square().mean() - (ratio * gains).mean())
 
     findings = judged(Program("", run), mended=False)
     return " ".join(f"{each.rule} {each.explanation}" for each in findings)
@@ -58,12 +55,8 @@ def found(old_of):
         optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
         with watch(network) as scope:
             for _ in range(30):
-                optimizer.zero_grad()
                 now, old = (F.log_softmax(network(x), 1)[:, :1] for _ in range(2))
-                loss = -((now - old_of(old)).exp() * gains).mean()
-                loss.backward()
-                optimizer.step()
-                scope.step(loss)
+                descend(scope, optimizer, -((now - old_of(old)).exp() * gains).mean())
 
     findings = judged(Program("", run), mended=False)
     return " ".join(f"{each.rule} {each.explanation}" for each in findings)
@@ -110,11 +103,7 @@ def test_dead_units_cancel_no_gradients():
         optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
         with watch(network) as scope:
             for _ in range(30):
-                optimizer.zero_grad()
-                loss = F.cross_entropy(network(tokens), y)
-                loss.backward()
-                optimizer.step()
-                scope.step(loss)
+                descend(scope, optimizer, F.cross_entropy(network(tokens), y))
 
     findings = judged(Program("", run), mended=False)
     assert findings[0].rule == "dead_units"
@@ -150,10 +139,7 @@ def test_second_derivatives_of_a_network_of_relus_are_0_and_nothing_is_taken_fro
                 first = torch.autograd.grad(network(x).sum(), x, create_graph=True)[0]
                 second = torch.autograd.grad(first.sum(), x, create_graph=True)[0]
                 loss = (second + 1).square().mean()
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                scope.step(loss)
+                descend(scope, optimizer, loss)
 
     explanations = [each.explanation for each in judged(Program("", run), mended=False)]
     assert any("second derivative of 0" in each for each in explanations) == told

@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 import layerscope
+from tests.usual_step import descend
 
 
 class Calls(nn.Module):
@@ -38,11 +39,7 @@ def found(drop, folder, evaluate=True, drops=None, **settings):
     x, settings = torch.randn(16, 4), {"images": False, "summary": False} | settings
     with layerscope.watch(network, folder, **settings) as watcher:
         for _ in range(3):
-            optimizer.zero_grad()
-            loss = network(x).square().mean()
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss)
+            descend(watcher, optimizer, network(x).square().mean())
         network.train(not evaluate)
         with torch.no_grad():
             network(x)

@@ -8,6 +8,7 @@ from torch.nn import functional as F  # noqa: N812
 import layerscope
 from layerscope.diagnose import LayerFacts
 from tests.diagnose.test_rules import found, healthy, network
+from tests.usual_step import descend
 
 PLACE = "03_mixture.gate/experts"
 
@@ -87,11 +88,8 @@ def trained(network, rate, data, folder):
     with layerscope.watch(network, folder, images=False, summary=False) as watcher:
         for _ in range(130):
             x = data()
-            optimizer.zero_grad()
             loss = F.cross_entropy(network(x), x[:, :4].argmax(1)) + 0.01 * network.balance
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss)
+            descend(watcher, optimizer, loss)
     return {f.rule: f.severity for f in watcher.findings if f.rule.startswith("experts")}
 
 

@@ -7,6 +7,7 @@ from torch import nn
 import layerscope
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program
+from tests.usual_step import descend
 
 X, Y = torch.randn(64, 4), torch.randn(64, 1)
 
@@ -276,11 +277,7 @@ def test_a_layer_that_is_fed_zeros_is_told_that_its_inputs_are_0(
     given = torch.zeros_like(given) if zeros else given
     with layerscope.watch(network, tmp_path, images=False, summary=False) as scope:
         for _ in range(40):
-            optimizer.zero_grad()
-            loss = (network(x, given) - Y).square().mean()
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, (network(x, given) - Y).square().mean())
     told = [finding for finding in scope.findings if finding.rule == "no_gradient"]
     assert [name in finding.layer for finding in told] == [True] * zeros
     assert all("all of its inputs are 0" in finding.explanation for finding in told)

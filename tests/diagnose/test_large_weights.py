@@ -8,6 +8,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program
+from tests.usual_step import descend
 
 
 def named(*, large, norm=nn.Identity, layers=(8, 16, 16, 16, 1)):
@@ -23,11 +24,7 @@ def named(*, large, norm=nn.Identity, layers=(8, 16, 16, 16, 1)):
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
         with watch(model) as scope:
             for _ in range(4):
-                optimizer.zero_grad()
-                loss = F.mse_loss(model(torch.randn(32, 8)), torch.randn(32, 1))
-                loss.backward()
-                optimizer.step()
-                scope.step(loss)
+                descend(scope, optimizer, F.mse_loss(model(torch.randn(32, 8)), torch.randn(32, 1)))
 
     findings = judged(Program("", run), mended=False)
     return [each.layer for each in findings if each.rule == "large_weights"]

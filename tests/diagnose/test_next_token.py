@@ -9,6 +9,7 @@ from torch.nn import functional as F  # noqa: N812
 from layerscope.figures.tokens import token_figures
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program
+from tests.usual_step import descend
 
 TOKENS = np.random.default_rng(0).integers(1, 20, (8, 24))
 
@@ -66,12 +67,9 @@ def found(network, logits_and_targets):
         optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
         with watch(model) as scope:
             for _ in range(6):
-                optimizer.zero_grad()
                 logits, targets = logits_and_targets(model(tokens), tokens)
                 loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=0)
-                loss.backward()
-                optimizer.step()
-                scope.step(loss)
+                descend(scope, optimizer, loss)
 
     findings = judged(Program("", run), mended=False)
     return " ".join(f"{each.rule} {each.explanation}" for each in findings)

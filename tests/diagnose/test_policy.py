@@ -6,6 +6,7 @@ from torch import nn
 
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program
+from tests.usual_step import descend
 
 
 class Agent(nn.Module):
@@ -38,10 +39,7 @@ def test_a_saturated_policy_is_warned_of_and_a_saturated_critic_is_not(ill):
                 advantage = returns - value[:, 0].detach()
                 policy = -(drawn.log_prob(action) * advantage).mean()
                 loss = policy + (value[:, 0] - returns).square().mean() / 2
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                watcher.step(loss)
+                descend(watcher, optimizer, loss)
 
     told = [f for f in judged(Program("", run), mended=False) if f.rule == "saturated"]
     if ill == "critic":

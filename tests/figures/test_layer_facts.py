@@ -7,6 +7,7 @@ from torch import nn
 from layerscope import watch
 from layerscope.events.reader import read_run
 from layerscope.sinks.figures_event import figure_sets
+from tests.usual_step import descend
 
 
 class Turned(nn.Module):
@@ -59,11 +60,7 @@ def widths(layer, x, folder):
     network(x)
     optimizer = torch.optim.SGD(network.parameters(), 0.01)
     with watch(network, folder, images=False, summary=False) as watcher:
-        optimizer.zero_grad()
-        loss = network(x).square().mean()
-        loss.backward()
-        optimizer.step()
-        watcher.step(loss)
+        descend(watcher, optimizer, network(x).square().mean())
     (figures,) = figure_sets(read_run(folder))
     return {facts.name: facts.width for facts in figures.layers}
 

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 import layerscope
+from tests.usual_step import descend
 
 
 class Mixture(nn.Module):
@@ -86,11 +87,8 @@ def trained(network, folder, steps=3, passes=1):
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
     with layerscope.watch(network, folder, images=False, summary=False) as watcher:
         for _ in range(steps):
-            optimizer.zero_grad()
             loss = sum(network(torch.randn(32, 8)).square().mean() for _ in range(passes))
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss)
+            descend(watcher, optimizer, loss)
     assert watcher.failure is None
     return layerscope.read(folder)
 

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import layerscope
+from tests.usual_step import descend
 
 
 class Pipe(io.TextIOBase):
@@ -37,11 +38,7 @@ def test_a_run_ends_whole_whatever_the_standard_output_is(tmp_path, monkeypatch,
     optimizer = torch.optim.SGD(net.parameters(), 0.1)
     with layerscope.watch(net, folder, images=False) as watcher:
         for _ in range(4):
-            optimizer.zero_grad()
-            loss = net(torch.ones(6, 4)).square().mean()
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss)
+            descend(watcher, optimizer, net(torch.ones(6, 4)).square().mean())
         monkeypatch.setattr("sys.stdout", make())
         watcher.close()
         monkeypatch.undo()

@@ -5,6 +5,7 @@ from torch import nn
 
 import layerscope
 from layerscope.sinks import Sink
+from tests.usual_step import descend
 
 TAG = "activation/00_tanh"
 
@@ -48,11 +49,7 @@ def train(folder, steps=12, *, broken_at=None, after_step=None, start=0, **setti
         for step in range(start, start + steps):
             if step == broken_at:
                 net[0].weight.data.fill_(torch.nan)
-            optimizer.zero_grad()
-            loss = net(torch.randn(5, 3)).square().mean()
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss)
+            descend(watcher, optimizer, net(torch.randn(5, 3)).square().mean())
             if after_step is not None:
                 after_step(step)
     assert watcher.failure is None

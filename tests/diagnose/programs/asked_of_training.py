@@ -19,6 +19,7 @@ from tests.diagnose.programs.program import (
     surface,
     waves,
 )
+from tests.usual_step import descend
 
 TOO_LARGE = (
     "update_too_large",
@@ -234,11 +235,7 @@ def never_back_from_validation(mended, watch):
             if mended:
                 model.train()
             for batch_x, batch_y in batches(x[:400], y[:400], steps=12):
-                optimizer.zero_grad()
-                loss = F.cross_entropy(model(batch_x), batch_y)
-                loss.backward()
-                optimizer.step()
-                scope.step(loss)
+                descend(scope, optimizer, F.cross_entropy(model(batch_x), batch_y))
             model.eval()
             with torch.no_grad():
                 model(x[400:])

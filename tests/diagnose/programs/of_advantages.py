@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from tests.diagnose.programs.program import program
+from tests.usual_step import descend
 
 
 def contexts(watch, model, advantages_of, lr, steps=150):
@@ -17,10 +18,7 @@ def contexts(watch, model, advantages_of, lr, steps=150):
             rewards = (states[..., :3].argmax(-1) == actions).float()
             gains = advantages_of(rewards) * policy.log_prob(actions)
             loss = -gains.mean() - 0.01 * policy.entropy().mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, loss)
 
 
 @program("penalty_without_gradient")
@@ -83,16 +81,12 @@ def corridor(watch, model, optimizer, stored, updates=120, walkers=24, steps=20)
             for reward, ended in zip(rewards[::-1], ends[::-1], strict=True):
                 total = reward + 0.95 * total * ~ended
                 returns.insert(0, total)
-            optimizer.zero_grad()
             logits, values = model(torch.cat(states))
             gains = torch.cat(returns) - values.detach()
             gains = (gains - gains.mean()) / (gains.std() + 1e-8)
             chosen = logits.log_softmax(1).gather(1, torch.cat(actions)[:, None])[:, 0]
             error = (values - torch.cat(returns)).square().mean()
-            loss = 0.5 * error - (chosen * gains).mean()
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, 0.5 * error - (chosen * gains).mean())
 
 
 @program("one_class", follows=("loss_not_falling",))

@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from tests.diagnose.programs.program import batches, blobs, practice, program
+from tests.usual_step import descend
 
 
 def play(watch, loss_of_judge, loss_of_maker, *, anew=False, steps=80, clip=None):
@@ -99,13 +100,9 @@ def an_actor_whose_critic_is_given_detached_actions_beside_their_size(mended, wa
             error = F.mse_loss(model.critic(torch.cat([state, taken], 1)), reward)
             error.backward()
             of_critic.step()
-            of_actor.zero_grad()
             given = action if mended else action.detach()
             value = model.critic(torch.cat([state, given], 1)).mean()
-            loss = 0.01 * action.square().mean() - value
-            loss.backward()
-            of_actor.step()
-            scope.step(loss)
+            descend(scope, of_actor, 0.01 * action.square().mean() - value)
 
 
 def paint(watch, given, *, together=False, probe=False):

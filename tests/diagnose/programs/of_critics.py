@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from tests.diagnose.programs.program import program
+from tests.usual_step import descend
 
 
 def adam(those):
@@ -15,12 +16,9 @@ def play(watch, judge, maker, true, bound):
     with watch(judge) as scope:
         for step in range(700):
             real, false = true(64), maker(torch.randn(64, 4))
-            of_judge.zero_grad()
             loss = judge(false.detach()).mean() - judge(real).mean()
             loss = loss + bound(judge, real, false.detach())
-            loss.backward()
-            of_judge.step()
-            scope.step(loss)
+            descend(scope, of_judge, loss)
             if step % 5 == 4:
                 of_maker.zero_grad()
                 (-judge(maker(torch.randn(64, 4))).mean()).backward()
@@ -81,7 +79,4 @@ def returns_from_the_wrong_end(mended, watch):
             returns = rewards.cumsum(1) if not mended else rewards.flip(1).cumsum(1).flip(1)
             returns = (returns - returns.mean(0)).flatten()
             loss = -(chosen.log_prob(actions) * returns).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, loss)

@@ -15,6 +15,7 @@ from tests.diagnose.programs.program import (
     surface,
     waves,
 )
+from tests.usual_step import descend
 
 
 class Convolutional(nn.Module):
@@ -169,10 +170,7 @@ def topics_joined_by_the_wrong_key(mended, watch):
     with watch(model) as scope:
         for batch in loader:
             loss = criterion(model(tokens=batch["tokens"]), batch["topic"])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, loss)
 
 
 @program("one_class")

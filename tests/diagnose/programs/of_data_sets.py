@@ -7,6 +7,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from tests.diagnose.programs.of_data import cross_entropy, perceptron
 from tests.diagnose.programs.program import blobs, of_output, practice, program, surface
+from tests.usual_step import descend
 
 
 class Changed(Dataset):
@@ -28,11 +29,7 @@ def fit_epochs(watch, model, optimizer, loader, loss_of, epochs):
     with watch(model) as scope:
         for _ in range(epochs):
             for batch in loader:
-                optimizer.zero_grad()
-                loss = loss_of(model, *batch)
-                loss.backward()
-                optimizer.step()
-                scope.step(loss)
+                descend(scope, optimizer, loss_of(model, *batch))
 
 
 @program("data_overwritten")
@@ -75,11 +72,7 @@ def a_buffer_whose_rows_are_replaced_by_larger_ones(watch):
             x[chosen], y[chosen] = (each[:64] for each in surface(6, 64))
             x[chosen] *= 1 + epoch / 5
             for batch in loader:
-                optimizer.zero_grad()
-                loss = of_output(F.mse_loss)(model, *batch)
-                loss.backward()
-                optimizer.step()
-                scope.step(loss)
+                descend(scope, optimizer, of_output(F.mse_loss)(model, *batch))
 
 
 @practice
@@ -109,8 +102,4 @@ def a_data_set_that_keeps_what_it_has_read(watch):
         for epoch in range(12):
             data.share = 0.03 * epoch
             for batch in loader:
-                optimizer.zero_grad()
-                loss = cross_entropy(model, *batch)
-                loss.backward()
-                optimizer.step()
-                scope.step(loss)
+                descend(scope, optimizer, cross_entropy(model, *batch))

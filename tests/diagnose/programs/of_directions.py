@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from tests.diagnose.programs.program import batches, blobs, fit, program
+from tests.usual_step import descend
 
 
 def directions(watch, loss_of, steps=80):
@@ -40,14 +41,10 @@ def cosines_of_captions_times_a_temperature(mended, watch):
     optimizer = torch.optim.Adam([*nets[0].parameters(), *nets[1].parameters()], lr=3e-3)
     with watch(nn.ModuleList(nets)) as scope:
         for (batch,) in batches(x, steps=80, size=48):
-            optimizer.zero_grad()
             one, other = nets[0](batch), nets[1](batch + 0.2 * torch.randn_like(batch))
             cosines = F.normalize(one, dim=1) @ F.normalize(other, dim=1).T
             logits = cosines / 0.1 if mended else cosines * 0.1
-            loss = F.cross_entropy(logits, torch.arange(48))
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, F.cross_entropy(logits, torch.arange(48)))
 
 
 class OfCosines(nn.Module):

@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from tests.diagnose.programs.program import batches, blobs, fit, of_output, pictures, program
+from tests.usual_step import descend
 
 
 class OfBands(nn.Module):
@@ -70,10 +71,6 @@ def evaluation_mode_left_on_with_a_large_rate(mended, watch):
                     model(x[:64])
                 if mended:
                     model.train()
-            optimizer.zero_grad()
-            loss = F.cross_entropy(model(batch_x), batch_y)
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, F.cross_entropy(model(batch_x), batch_y))
             if number % 30 == 29:
                 model.train()

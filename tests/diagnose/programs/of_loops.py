@@ -16,6 +16,7 @@ from tests.diagnose.programs.program import (
     surface,
     waves,
 )
+from tests.usual_step import descend
 
 
 @program("optimizer_averages")
@@ -30,11 +31,7 @@ def momentum_that_is_lost_in_each_step(mended, watch):
     with watch(model) as scope:
         for batch_x, batch_y in batches(x, y, steps=150):
             optimizer = optimizer if mended else new()
-            optimizer.zero_grad()
-            loss = F.mse_loss(model(batch_x), batch_y)
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, F.mse_loss(model(batch_x), batch_y))
 
 
 @program("optimizer_averages")
@@ -127,11 +124,7 @@ def a_warm_up_of_a_thousand_epochs(mended, watch):
     with watch(model) as scope:
         for _ in range(6):
             for batch_x, batch_y in batches(x, y, steps=40):
-                optimizer.zero_grad()
-                loss = F.cross_entropy(model(batch_x), batch_y)
-                loss.backward()
-                optimizer.step()
-                scope.step(loss)
+                descend(scope, optimizer, F.cross_entropy(model(batch_x), batch_y))
             schedule.step()
 
 
@@ -146,11 +139,7 @@ def a_rate_that_grows_by_a_hundredth_an_epoch(mended, watch):
     with watch(model) as scope:
         for _ in range(7):
             for batch_x, batch_y in batches(x, y, steps=30):
-                optimizer.zero_grad()
-                loss = F.mse_loss(model(batch_x), batch_y)
-                loss.backward()
-                optimizer.step()
-                scope.step(loss)
+                descend(scope, optimizer, F.mse_loss(model(batch_x), batch_y))
             schedule.step()
 
 
@@ -180,10 +169,7 @@ def a_step_for_each_pass_through_the_data(mended, watch):
             for part, (batch_x, batch_y) in enumerate(batches(x, y, steps=8)):
                 loss = F.cross_entropy(model(batch_x), batch_y)
                 if mended or part == 7:
-                    optimizer.zero_grad()
-                    loss.backward()
-                    optimizer.step()
-                    scope.step(loss)
+                    descend(scope, optimizer, loss)
 
 
 @program("gradients_lost")
@@ -195,10 +181,7 @@ def the_last_window_of_a_series_alone(mended, watch):
         for batch_x, batch_y in batches(x, y, steps=60, size=60):
             parts = [F.mse_loss(model(batch_x[k::6]), batch_y[k::6]) for k in range(6)]
             loss = sum(parts) / 6 if mended else parts[-1]
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, loss)
 
 
 @program("gradients_lost")

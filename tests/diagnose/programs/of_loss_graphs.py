@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from tests.diagnose.programs.program import batches, blobs, fit, pictures, program, surface
+from tests.usual_step import descend
 
 
 def views(watch, loss_of):
@@ -51,14 +52,11 @@ def partners(watch, steps, loss_of):
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     with watch(model) as scope:
         for (batch,) in batches(x, steps=steps, size=64):
-            optimizer.zero_grad()
             views = (batch, batch + 0.3 * torch.randn_like(batch))
             loss = loss_of(
                 *(F.normalize(net(v), dim=1) for net, v in zip(nets, views, strict=True))
             )
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, loss)
 
 
 @program("labels_without_signal")
@@ -104,11 +102,7 @@ def act(watch, loss_of):
             policy = torch.distributions.Categorical(logits=logits)
             actions = policy.sample()
             gains = states[:, 0] * (actions - 1) + states[:, 1]
-            optimizer.zero_grad()
-            loss = loss_of(policy.log_prob(actions), values[:, 0], gains)
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, loss_of(policy.log_prob(actions), values[:, 0], gains))
 
 
 @program("target_gradient")
@@ -190,10 +184,7 @@ def ratios_of_a_policy_times_a_column_of_advantages(mended, watch):
                 ratio = ratio[:, None] if mended else ratio
                 clipped = torch.min(ratio * advantage, ratio.clamp(0.8, 1.2) * advantage)
                 loss = F.mse_loss(values, gains) - clipped.mean()
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                scope.step(loss)
+                descend(scope, optimizer, loss)
 
 
 @program("loss_broadcast")

@@ -14,17 +14,14 @@ from tests.diagnose.programs.program import (
     program,
     waves,
 )
+from tests.usual_step import descend
 
 
 def validated(watch, model, optimizer, x, y):
     """A loop with a validation on the first quarter every fifty steps."""
     with watch(model) as scope:
         for number, (batch_x, batch_y) in enumerate(batches(x[256:], y[256:], steps=100)):
-            optimizer.zero_grad()
-            loss = F.cross_entropy(model(batch_x), batch_y)
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, F.cross_entropy(model(batch_x), batch_y))
             if number % 50 == 49:
                 model.eval()
                 with torch.no_grad():
@@ -38,11 +35,7 @@ def in_epochs(watch, model, optimizer, x, y, loss_of, *, evaluates):
         for _ in range(4):
             model.train()
             for at in (256 + torch.randperm(len(x) - 256)).split(32):
-                optimizer.zero_grad()
-                loss = loss_of(model(x[at]), y[at])
-                loss.backward()
-                optimizer.step()
-                scope.step(loss)
+                descend(scope, optimizer, loss_of(model(x[at]), y[at]))
             model.train(not evaluates)
             with torch.inference_mode():
                 sum(float(loss_of(model(x[at]), y[at])) for at in torch.arange(256).split(64))

@@ -17,6 +17,7 @@ from tests.diagnose.programs.program import (
     surface,
     waves,
 )
+from tests.usual_step import descend
 
 
 @program("constant_weights")
@@ -176,11 +177,7 @@ def validated_once_and_never_switched_back(mended, watch):
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     with watch(model) as scope:
         for step, (inputs, labels) in enumerate(batches(x, y)):
-            optimizer.zero_grad()
-            loss = F.cross_entropy(model(inputs), labels)
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, F.cross_entropy(model(inputs), labels))
             if step % 30 == 29:
                 model.eval()
                 with torch.no_grad():

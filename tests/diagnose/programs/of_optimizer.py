@@ -17,6 +17,7 @@ from tests.diagnose.programs.program import (
     surface,
     waves,
 )
+from tests.usual_step import descend
 
 
 @program("loss_not_falling", first=False, also=("update_too_small",))
@@ -114,11 +115,7 @@ def unfrozen_at(step, mended, watch, body, head, data, loss, rate):
                 body.requires_grad_(True)
                 if mended:
                     optimizer.add_param_group({"params": list(body.parameters())})
-            optimizer.zero_grad()
-            error = loss(model(x), y)
-            error.backward()
-            optimizer.step()
-            scope.step(error)
+            descend(scope, optimizer, loss(model(x), y))
 
 
 @program("not_optimized", also=("frozen_untrained",))

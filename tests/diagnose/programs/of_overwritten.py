@@ -8,6 +8,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from tests.diagnose.programs.of_data import Convolutional, perceptron
 from tests.diagnose.programs.program import batches, blobs, pictures, practice, program, surface
+from tests.usual_step import descend
 
 
 @program("weights_overwritten")
@@ -24,11 +25,7 @@ def initialized_at_the_start_of_each_epoch(mended, watch):
         for step, (inputs, labels) in enumerate(batches(x, y, steps=200)):
             if step % 16 == 0 and not mended:
                 model.apply(draw)
-            optimizer.zero_grad()
-            loss = F.cross_entropy(model(inputs), labels)
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, F.cross_entropy(model(inputs), labels))
 
 
 @program("weights_overwritten")
@@ -42,11 +39,7 @@ def the_first_checkpoint_is_loaded_in_each_epoch(mended, watch):
             if epoch == 0 or not mended:
                 model.load_state_dict(pretrained)
             for inputs, labels in batches(x, y, steps=12):
-                optimizer.zero_grad()
-                loss = F.cross_entropy(model(inputs), labels)
-                loss.backward()
-                optimizer.step()
-                scope.step(loss)
+                descend(scope, optimizer, F.cross_entropy(model(inputs), labels))
 
 
 def kept_for_the_end(watch, model, optimizer, data, loss_of, keep):
@@ -55,11 +48,7 @@ def kept_for_the_end(watch, model, optimizer, data, loss_of, keep):
     with watch(model) as scope:
         best, lowest = None, float("inf")
         for step, (inputs, targets) in enumerate(batches(x[::2], y[::2], steps=120)):
-            optimizer.zero_grad()
-            loss = loss_of(model(inputs), targets)
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, loss_of(model(inputs), targets))
             if step % 10 == 9:
                 with torch.no_grad():
                     now = float(loss_of(model(x[1::2]), y[1::2]))
@@ -99,11 +88,7 @@ def folds_of_a_cross_validation_of_one_network(watch):
             model.apply(draw)
             optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
             for inputs, labels in batches(x, y, steps=40):
-                optimizer.zero_grad()
-                loss = F.cross_entropy(model(inputs), labels)
-                loss.backward()
-                optimizer.step()
-                scope.step(loss)
+                descend(scope, optimizer, F.cross_entropy(model(inputs), labels))
 
 
 @practice
@@ -114,11 +99,7 @@ def averages_that_are_swapped_in_for_each_validation(watch):
     average = copy.deepcopy(model)
     with watch(model) as scope:
         for step, (inputs, target) in enumerate(batches(x, y, steps=200)):
-            optimizer.zero_grad()
-            loss = F.mse_loss(model(inputs), target)
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, F.mse_loss(model(inputs), target))
             with torch.no_grad():
                 for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
                     slow.lerp_(fast, 0.1)
@@ -138,11 +119,7 @@ def a_lookahead_that_steps_back_halfway(watch):
     slow = copy.deepcopy(list(model.parameters()))
     with watch(model) as scope:
         for step, (inputs, labels) in enumerate(batches(x, y, steps=200)):
-            optimizer.zero_grad()
-            loss = F.cross_entropy(model(inputs), labels)
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, F.cross_entropy(model(inputs), labels))
             if step % 5 == 4:
                 with torch.no_grad():
                     for kept, fast in zip(slow, model.parameters(), strict=True):
@@ -159,11 +136,7 @@ def a_critic_whose_weights_are_clipped(watch):
             for parameter in critic.parameters():
                 parameter.data.clamp_(-0.05, 0.05)
             real, made = torch.randn(64, 2) + 1, torch.randn(64, 2)
-            optimizer.zero_grad()
-            loss = critic(made).mean() - critic(real).mean()
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, critic(made).mean() - critic(real).mean())
 
 
 def averaged_into(average, weights, share):

@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from tests.diagnose.programs.program import batches, blobs, fit, of_output, program, surface, waves
+from tests.usual_step import descend
 
 
 @program("gradients_accumulate")
@@ -92,11 +93,8 @@ def policy(watch, loss_of, steps=60):
                 actions = torch.multinomial(then.exp(), 1)
                 gains = states[:, :1] * (actions - 1)
                 gains = (gains - gains.mean()) / gains.std()
-            optimizer.zero_grad()
             loss = loss_of(model, states, actions, gains, then.gather(1, actions))
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, loss)
 
 
 @program("no_gradient")
@@ -380,10 +378,7 @@ def a_critic_whose_returns_are_its_own_values(mended, watch):
             returns = value.detach() + (advantage if mended else torch.zeros(64))
             log = scores.log_softmax(1).gather(1, chosen[:, None])[:, 0]
             loss = F.mse_loss(value, returns) - (advantage * log).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, loss)
 
 
 @program("no_gradient")

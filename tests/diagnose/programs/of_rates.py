@@ -17,6 +17,7 @@ from tests.diagnose.programs.program import (
     program,
     surface,
 )
+from tests.usual_step import descend
 
 
 @program("loss_not_falling", follows=("update_too_small",))
@@ -42,11 +43,8 @@ def fit_by_plateaus(watch, model, optimizer, epochs, loss_of, judge, **about):
         for epoch in epochs:
             losses = []
             for batch in epoch:
-                optimizer.zero_grad()
                 loss = loss_of(model, *batch)
-                loss.backward()
-                optimizer.step()
-                scope.step(loss)
+                descend(scope, optimizer, loss)
                 losses.append(loss.item())
             scheduler.step(judge(fmean(losses)))
 
@@ -156,11 +154,7 @@ def a_warm_up_of_four_hundred_steps_that_counts_epochs(mended, watch):
     warm_up = torch.optim.lr_scheduler.LinearLR(optimizer, 1e-3, total_iters=400)
     with watch(model) as scope:
         for number, batch in enumerate(batches(x, y, steps=300)):
-            optimizer.zero_grad()
-            loss = cross_entropy(model, *batch)
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, cross_entropy(model, *batch))
             if mended or number % of_epoch == of_epoch - 1:
                 warm_up.step()
 

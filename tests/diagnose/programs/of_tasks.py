@@ -15,6 +15,7 @@ from tests.diagnose.programs.program import (
     program,
     surface,
 )
+from tests.usual_step import descend
 
 
 def sine_network():
@@ -34,11 +35,7 @@ def a_sine_of_another_height_every_ten_steps(mended, watch):
             height = (0.6, 0.6, 2.0, 1.0, 3.0)[task % 5]
             for _ in range(10):
                 x = torch.rand(32, 1) * 4 - 2
-                optimizer.zero_grad()
-                loss = F.mse_loss(model(x), height * torch.sin(x + task))
-                loss.backward()
-                optimizer.step()
-                scope.step(loss)
+                descend(scope, optimizer, F.mse_loss(model(x), height * torch.sin(x + task)))
             after = model.state_dict()
             model.load_state_dict({n: before[n] + 0.1 * (after[n] - before[n]) for n in before})
 
@@ -54,11 +51,8 @@ def prices_of_one_country_after_another(mended, watch):
         for step in range(240):
             level = (0.5, 2.0, 10.0, 0.5)[step // 60]
             rows = torch.randint(512, (64,))
-            optimizer.zero_grad()
             loss = F.mse_loss(model(x[rows]), level * torch.tanh(x[rows] @ rule))
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, loss)
 
 
 @program("loss_diverged", first=False, also=("update_too_large", "target_scale"))
@@ -72,11 +66,7 @@ def a_value_of_its_own_that_nothing_holds(mended, watch):
             after = 2.0 * x if not mended else x.roll(1, 0)  # states that go away from the middle
             with torch.no_grad():
                 target = x[:, :1].abs() + (0.5 if mended else 1.5) * model(after)
-            optimizer.zero_grad()
-            loss = F.mse_loss(model(x), target)
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, F.mse_loss(model(x), target))
 
 
 class CodeBook(nn.Module):
@@ -103,12 +93,8 @@ def fit_code_book(watch, rate, steps=300):
     with watch(model) as scope:
         for _ in range(steps):
             batch = x[torch.randint(len(x), (64,))]
-            optimizer.zero_grad()
             output, beside = model(batch)
-            loss = F.mse_loss(output, batch) + beside
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, F.mse_loss(output, batch) + beside)
 
 
 @practice

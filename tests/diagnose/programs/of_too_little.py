@@ -18,6 +18,7 @@ from tests.diagnose.programs.program import (
     program,
     surface,
 )
+from tests.usual_step import descend
 
 
 class Reader(nn.Module):
@@ -170,11 +171,7 @@ def a_power_of_the_factor_upon_the_rate_of_the_last_epoch(mended, watch):
                 for group in optimizer.param_groups:
                     before = 0.02 if mended else group["lr"]
                     group["lr"] = before * 0.85 ** (step // 20)
-            optimizer.zero_grad()
-            loss = F.cross_entropy(model(inputs), labels)
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, F.cross_entropy(model(inputs), labels))
 
 
 @program("learning_rate_gone")
@@ -188,11 +185,7 @@ def a_decay_that_is_applied_to_what_it_has_made(mended, watch):
             epoch, begun = divmod(step, 10)
             if begun == 0:
                 group["lr"] = (5e-4 if mended else group["lr"]) * 0.95**epoch
-            optimizer.zero_grad()
-            loss = F.cross_entropy(model(inputs), labels)
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, F.cross_entropy(model(inputs), labels))
 
 
 @practice

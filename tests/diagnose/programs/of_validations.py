@@ -5,17 +5,14 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from tests.diagnose.programs.program import batches, pictures, program, surface, waves
+from tests.usual_step import descend
 
 
 def with_validation(watch, model, optimizer, data, held_out, loss_of, every=40):
     """A loop that validates now and then, on batches of other sizes."""
     with watch(model) as scope:
         for number, (x, y) in enumerate(data):
-            optimizer.zero_grad()
-            loss = loss_of(model(x), y)
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, loss_of(model(x), y))
             if number % every == every - 1:
                 model.eval()
                 with torch.no_grad():

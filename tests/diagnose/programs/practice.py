@@ -20,6 +20,7 @@ from tests.diagnose.programs.program import (
     ring,
     surface,
 )
+from tests.usual_step import descend
 
 
 @practice
@@ -210,11 +211,7 @@ def a_generator_and_a_critic(watch):
             critic = loss(nets["critic"](x), ones) + loss(nets["critic"](fake.detach()), zeros)
             critic.backward()
             d.step()
-            g.zero_grad()
-            fooled = loss(nets["critic"](fake), ones)
-            fooled.backward()
-            g.step()
-            scope.step(fooled)
+            descend(scope, g, loss(nets["critic"](fake), ones))
 
 
 @practice
@@ -230,10 +227,7 @@ def a_policy_by_its_returns(watch):
             reward = (action == (state @ best).argmax(1)).float()
             advantage = (reward - reward.mean()) / (reward.std() + 1e-6)
             loss = -(chosen.log_prob(action) * advantage).mean() - 0.01 * chosen.entropy().mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, loss)
 
 
 @practice

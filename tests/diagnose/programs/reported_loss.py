@@ -18,6 +18,7 @@ from tests.diagnose.programs.program import (
     surface,
 )
 from tests.diagnose.programs.reported_data import LARGE_STEPS, SLOW
+from tests.usual_step import descend
 
 
 @asked("loss_after_activation", follows=SLOW)
@@ -156,11 +157,7 @@ def a_generator_detached_in_its_own_step(mended, watch):
             of_critic.zero_grad()
             (loss_of(critic(real), ones) + loss_of(critic(made.detach()), zeros)).backward()
             of_critic.step()
-            of_generator.zero_grad()
-            loss = loss_of(critic(made if mended else made.detach()), ones)
-            loss.backward()
-            of_generator.step()
-            scope.step(loss)
+            descend(scope, of_generator, loss_of(critic(made if mended else made.detach()), ones))
 
 
 @asked("posterior_collapse", follows=SLOW)

@@ -20,6 +20,7 @@ from layerscope.integrations.script.backward_start import BackwardStart
 from layerscope.record.recorder import Recorder
 from layerscope.session.pipeline import Pipeline
 from layerscope.session.settings import Settings
+from tests.usual_step import descend
 
 
 class Classifier(nn.Module):
@@ -75,10 +76,7 @@ def test_it_records_what_watch_does_of_the_same_loop(watch, tmp_path, by_keyword
     with layerscope.watch(twin, tmp_path / "watch") as watcher:
         for x, y in batches(12):
             loss = cross_entropy(twin(inputs=x) if by_keyword else twin(x), y)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss)
+            descend(watcher, optimizer, loss)
     told = layerscope.read(tmp_path / "watch")
     assert list(found.histograms) == list(told.histograms)
     for tag, series in told.histograms.items():

@@ -8,6 +8,7 @@ from layerscope.record.graph.axes_of_step import SoftmaxWithin
 from layerscope.record.graph_nodes import behind
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program
+from tests.usual_step import descend
 
 X = torch.randn(6, 4, 3)  # [samples, places, features]
 SCORE, OUT = nn.Linear(3, 1), nn.Linear(3, 2)
@@ -92,11 +93,7 @@ def test_it_is_told_of(axis, rules):
         optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
         with watch(network) as scope:
             for _ in range(12):
-                optimizer.zero_grad()
-                loss = nn.functional.cross_entropy(network(X), y)
-                loss.backward()
-                optimizer.step()
-                scope.step(loss)
+                descend(scope, optimizer, nn.functional.cross_entropy(network(X), y))
 
     found = judged(Program("", run), mended=False)
     assert [each.rule for each in found] == rules
@@ -129,9 +126,6 @@ def test_rows_that_are_no_samples_may_add_up_to_1_along_the_first_axis(axis, ste
                 costs = torch.stack([x[:, 0], x[:, 1], -x[:, 0], x[:, 2]], 1)
                 p = network(x)
                 loss = ((p.T if steps_first else p) * costs).sum(1).mean() + 2
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                scope.step(loss)
+                descend(scope, optimizer, loss)
 
     assert [each.rule for each in judged(Program("", run), mended=False)] == rules
