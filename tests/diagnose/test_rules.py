@@ -77,6 +77,12 @@ def healthy(layers, steps=60):
     return figures
 
 
+@pytest.fixture
+def figures():
+    """Of a run of the usual length, with nothing wrong in them."""
+    return healthy(network())
+
+
 def part_until(figures, step):
     return Figures(
         figures.layers, figures.steps[:step], figures.of_layers[:step], figures.of_steps[:step]
@@ -107,8 +113,7 @@ def test_nothing_is_found_where_nothing_is_wrong():
 @pytest.mark.parametrize(
     ("first", "remedy"), [(0, "smaller weights"), (3, "a smaller optimizer.lr")]
 )
-def test_a_note_from_the_first_step_on_is_answered_with_the_init(first, remedy):
-    figures = healthy(network())
+def test_a_note_from_the_first_step_on_is_answered_with_the_init(figures, first, remedy):
     figures["saturated"][first:, 2] = 0.1
     (told,) = Judge(figures.layers).look(figures)
     assert (told.severity, told.step) == ("note", first)
@@ -120,8 +125,7 @@ def test_a_note_from_the_first_step_on_is_answered_with_the_init(first, remedy):
     ("share", "severity"),
     [(0.05, None), (0.051, "note"), (0.2, "note"), (0.201, "warning"), (0.501, "critical")],
 )
-def test_the_limits_of_saturation_are_the_courses(share, severity):
-    figures = healthy(network())
+def test_the_limits_of_saturation_are_the_courses(figures, share, severity):
     figures["saturated"][:, 2] = share
     expected = {} if severity is None else {"saturated": (severity, "02_tanh", 0, 1)}
     assert found(figures) == expected
@@ -135,23 +139,20 @@ def test_the_limits_of_saturation_are_the_courses(share, severity):
         *((0.3, 1e6, "note"), (0.302, 1e6, "warning"), (0.302, np.nan, "warning")),
     ],
 )
-def test_what_training_fills_may_be_a_little_fuller_and_by_chance(share, units, severity):
-    figures = healthy(network())
+def test_what_training_fills_may_be_a_little_fuller_and_by_chance(figures, share, units, severity):
     figures["saturated"][8:, 2], figures["units"][:, 2] = share, units
     assert found(figures) == {"saturated": (severity, "02_tanh", 8, 1)}
     (finding,) = Judge(figures.layers).look(figures)
     assert finding.threshold == (0.05 if severity == "note" else 0.30)
 
 
-def test_a_warning_that_becomes_critical_keeps_its_place():
-    figures = healthy(network())
+def test_a_warning_that_becomes_critical_keeps_its_place(figures):
     figures["saturated"][8:, 2] = 0.4
     figures["saturated"][20:, 1] = 0.9
     assert found(figures) == {"saturated": ("critical", "02_tanh", 8, 2)}
 
 
-def test_a_symptom_must_last_for_five_steps():
-    figures = healthy(network())
+def test_a_symptom_must_last_for_five_steps(figures):
     figures["saturated"][8:12, 2] = 0.4
     assert found(figures) == {}
     figures["saturated"][12, 2] = 0.4
@@ -159,8 +160,7 @@ def test_a_symptom_must_last_for_five_steps():
     assert found(figures, Thresholds(lasting=6)) == {}
 
 
-def test_a_step_without_a_measurement_neither_ends_a_streak_nor_lengthens_it():
-    figures = healthy(network())
+def test_a_step_without_a_measurement_neither_ends_a_streak_nor_lengthens_it(figures):
     figures["saturated"][:] = np.nan
     figures["saturated"][10:28:4, 2] = 0.4
     assert found(figures)["saturated"] == ("warning", "02_tanh", 10, 1)
@@ -202,8 +202,7 @@ def test_of_a_softmax_the_share_of_samples_counts():
     assert found(figures)["saturated"] == ("warning", "01_softmax", 0, 1)
 
 
-def test_what_gets_no_gradient_while_others_do_blocks_none():
-    figures = healthy(network())
+def test_what_gets_no_gradient_while_others_do_blocks_none(figures):
     figures["saturated"][:, 1] = 0.9
     assert "saturated" in found(figures)
     figures["activation_grad_rms"][:, 1] = np.nan
@@ -216,8 +215,7 @@ def test_what_gets_no_gradient_while_others_do_blocks_none():
 @pytest.mark.parametrize(
     ("std", "severity"), [(0.0101, None), (0.0099, "warning"), (0.0, "critical")]
 )
-def test_an_activation_function_without_spread_is_idle(std, severity):
-    figures = healthy(network())
+def test_an_activation_function_without_spread_is_idle(figures, std, severity):
     figures["activation_std"][9:, 3:] = std
     expected = {} if severity is None else {"idle": (severity, "03_tanh", 9, 2)}
     assert found(figures) == expected
@@ -258,15 +256,13 @@ def test_where_all_units_are_dead_that_is_told_and_not_that_they_are_idle():
 @pytest.mark.parametrize(
     ("mean", "severity"), [(0.29, None), (-0.31, "note"), (1.19, "note"), (-1.21, "warning")]
 )
-def test_outputs_on_one_side_are_biased(mean, severity):
-    figures = healthy(network())
+def test_outputs_on_one_side_are_biased(figures, mean, severity):
     figures["activation_mean"][4:, 1] = mean
     expected = {} if severity is None else {"biased": (severity, "01_tanh", 4, 1)}
     assert found(figures) == expected
 
 
-def test_outputs_without_any_spread_are_idle_and_not_biased():
-    figures = healthy(network())
+def test_outputs_without_any_spread_are_idle_and_not_biased(figures):
     figures["activation_mean"][:, 2], figures["activation_std"][:, 2] = 0.5, 0.0
     assert found(figures) == {"idle": ("critical", "02_tanh", 0, 1)}
 
@@ -349,8 +345,9 @@ def test_a_loss_of_0_that_rounding_takes_below_it_has_no_sign_to_turn(least, tol
 
 
 @pytest.mark.parametrize(("of_rewards", "told"), [(1, []), (0, [("negative_loss", True)])])
-def test_a_loss_that_may_be_below_zero_asks_for_nothing_and_a_policys_is_not_told(of_rewards, told):
-    figures = healthy(network())
+def test_a_loss_that_may_be_below_zero_asks_for_nothing_and_a_policys_is_not_told(
+    figures, of_rewards, told
+):
     figures["loss"][:] = np.linspace(-0.1, -0.9, 60)
     figures["loss_kind"][::5], figures["of_rewards"][::5] = 0, of_rewards
     judge = Judge(())
@@ -358,9 +355,8 @@ def test_a_loss_that_may_be_below_zero_asks_for_nothing_and_a_policys_is_not_tol
     assert [(each.rule, each.harmless) for each in judge.findings] == told
 
 
-def test_a_loss_that_comes_down_to_zero_and_passes_it_is_not_told():
+def test_a_loss_that_comes_down_to_zero_and_passes_it_is_not_told(figures):
     """As that of a density does; minus a loss is below 0 from the first step on."""
-    figures = healthy(network())
     figures["loss"][:] = np.linspace(2, -3, 60)
     figures["loss_kind"][::5] = 0
     assert found(figures) == {}
@@ -412,9 +408,8 @@ def test_a_layer_of_few_units_is_dead_with_all_of_them_however_many_were_born_si
     [(True, False, True), (False, False, False), (True, True, False)],
 )
 def test_a_note_of_a_layer_is_harmless_while_the_loss_falls_and_nothing_is_warned_of(
-    falls, warned, harmless
+    figures, falls, warned, harmless
 ):
-    figures = healthy(network())
     figures["loss"][10:] = 2.0 if falls else 3.0  # of 3.0
     figures["activation_mean"][:, 2] = 0.8 * figures["activation_std"][:, 2]
     figures["activation_std"][:, 4] *= 0.001 if warned else 1
@@ -501,8 +496,9 @@ def profile(figures, norms, steps=slice(None)):
         ([1, 0, 1, 0, 1], None),
     ],
 )
-def test_a_gradient_vanishes_from_end_to_end_and_the_layers_that_lose_it_are_named(norms, expected):
-    figures = healthy(network())
+def test_a_gradient_vanishes_from_end_to_end_and_the_layers_that_lose_it_are_named(
+    figures, norms, expected
+):
     figures["update_to_weight"][:] = math.nan
     profile(figures, norms, slice(7, None))
     result = found(figures)
@@ -522,16 +518,14 @@ def test_a_gradient_vanishes_from_end_to_end_and_the_layers_that_lose_it_are_nam
     ],
 )
 def test_a_gradient_explodes_from_end_to_end_and_the_layers_that_enlarge_it_are_named(
-    norms, expected
+    figures, norms, expected
 ):
-    figures = healthy(network())
     profile(figures, norms, slice(7, None))
     assert found(figures) == ({} if expected is None else {"exploding_gradient": expected})
 
 
 @pytest.mark.parametrize("measured", [1, 2])
-def test_a_gradient_that_explodes_until_nothing_is_finite_is_found_all_the_same(measured):
-    figures = healthy(network())
+def test_a_gradient_that_explodes_until_nothing_is_finite_is_found_all_the_same(figures, measured):
     figures["activation_grad_rms"][:, :-1] = [2e5, 2e5, 1, 1, 1]
     for figure in ("activation_grad_rms", "weight_grad_rms"):
         figures[figure][measured:] = math.nan
@@ -543,30 +537,26 @@ def test_a_gradient_that_explodes_until_nothing_is_finite_is_found_all_the_same(
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
-def test_the_scale_of_the_loss_is_no_disease(scale):
-    figures = healthy(network())
+def test_the_scale_of_the_loss_is_no_disease(figures, scale):
     for figure in ("activation_grad_rms", "weight_grad_rms"):
         figures[figure][:] *= scale
     figures["loss"][:] *= scale
     assert found(figures) == {}
 
 
-def test_the_norm_counts_so_that_many_small_gradients_are_as_good_as_few_large_ones():
-    figures = healthy(network())
+def test_the_norm_counts_so_that_many_small_gradients_are_as_good_as_few_large_ones(figures):
     figures["activation_count"][:, :5] = [6400 * 4**i for i in (4, 3, 2, 1, 0)]
     profile(figures, [1e-3 * 2.0**i for i in range(5)])
     assert found(figures) == {}
 
 
-def test_a_head_that_starts_at_zero_passes_no_gradient_on_in_the_first_step():
-    figures = healthy(network())
+def test_a_head_that_starts_at_zero_passes_no_gradient_on_in_the_first_step(figures):
     profile(figures, [0, 0, 0, 0, 0], slice(0, 1))
     profile(figures, [1e-6] * 5, slice(1, 2))
     assert found(figures) == {}
 
 
-def test_frozen_layers_have_no_place_in_the_profile_and_two_layers_have_none():
-    figures = healthy(network())
+def test_frozen_layers_have_no_place_in_the_profile_and_two_layers_have_none(figures):
     profile(figures, [math.nan, math.nan, math.nan, 1e-6, 1])
     assert found(figures) == {}
     profile(figures, [math.nan, math.nan, 1e-6, 1e-3, 1])
@@ -576,17 +566,15 @@ def test_frozen_layers_have_no_place_in_the_profile_and_two_layers_have_none():
 # spikes
 
 
-def test_a_spike_is_one_step_far_above_the_running_median():
-    figures = healthy(network())
+def test_a_spike_is_one_step_far_above_the_running_median(figures):
     figures["weight_grad_rms"][40, 2:] *= 40
     assert found(figures) == {"gradient_spike": ("warning", "02_tanh", 40, 4)}
 
 
 @pytest.mark.parametrize("afterwards", [1.0, 1.02, 1.4])
 def test_a_spike_of_fifteen_times_the_median_is_a_warning_if_the_loss_is_higher_afterwards(
-    afterwards,
+    figures, afterwards
 ):
-    figures = healthy(network())
     figures["loss"][:5], figures["loss"][5:] = 3, 1
     figures["loss"][::2] *= 1.001
     figures["loss"][41:] *= afterwards
@@ -596,24 +584,23 @@ def test_a_spike_of_fifteen_times_the_median_is_a_warning_if_the_loss_is_higher_
 
 
 @pytest.mark.parametrize("floor", [0.0, 0.9])
-def test_a_spike_is_a_note_where_the_loss_is_near_the_lowest_that_smoothed_labels_allow(floor):
-    figures = healthy(network())
+def test_a_spike_is_a_note_where_the_loss_is_near_the_lowest_that_smoothed_labels_allow(
+    figures, floor
+):
     figures["loss"][:5], figures["loss"][5:] = 3, 1
     figures["loss_floor"][::10] = floor
     figures["weight_grad_rms"][40] *= 100
     assert found(figures)["gradient_spike"][0] == ("note" if floor else "warning")
 
 
-def test_a_spike_that_was_clipped_by_hand_shows_in_the_gradients_of_the_outputs():
-    figures = healthy(network())
+def test_a_spike_that_was_clipped_by_hand_shows_in_the_gradients_of_the_outputs(figures):
     figures["activation_grad_rms"][40] *= 30
     (spike,) = rules_and_words(figures).values()
     assert (spike.rule, spike.severity, spike.step) == ("gradient_spike", "note", 40)
     assert "clipped before it was measured" in spike.explanation
 
 
-def test_a_converged_runs_spike_is_a_note_though_the_loss_of_its_batch_is_high():
-    figures = healthy(network())
+def test_a_converged_runs_spike_is_a_note_though_the_loss_of_its_batch_is_high(figures):
     figures["loss"][20:] = 0.03
     figures["loss"][40] = 2.0
     figures["loss"][41:46] = 0.05
@@ -635,8 +622,7 @@ def test_a_spike_of_a_network_that_finds_what_it_looked_for_is_a_note(later, thr
 
 
 @pytest.mark.parametrize("factor", [9, 11])
-def test_a_spike_is_more_than_ten_times_the_median(factor):
-    figures = healthy(network())
+def test_a_spike_is_more_than_ten_times_the_median(figures, factor):
     figures["weight_grad_rms"][40] *= factor
     assert ("gradient_spike" in found(figures)) == (factor > 10)
 
@@ -712,8 +698,7 @@ def test_an_interval_is_the_same_however_the_run_is_cut(cut):
     assert parts.findings == whole.findings
 
 
-def test_the_larger_gradient_of_two_optimizers_that_take_turns_is_no_spike():
-    figures = healthy(network())
+def test_the_larger_gradient_of_two_optimizers_that_take_turns_is_no_spike(figures):
     critic = np.arange(60) % 4 == 0
     for of_weights in (figures["weight_grad_rms"], figures["update_to_weight"]):
         of_weights[critic, :3], of_weights[~critic, 3:] = np.nan, np.nan
@@ -723,14 +708,12 @@ def test_the_larger_gradient_of_two_optimizers_that_take_turns_is_no_spike():
     assert found(figures)["gradient_spike"] == ("warning", "03_tanh", 40, 3)
 
 
-def test_no_spike_before_the_warm_up():
-    figures = healthy(network())
+def test_no_spike_before_the_warm_up(figures):
     figures["weight_grad_rms"][19] *= 1000
     assert found(figures) == {}
 
 
-def test_a_run_whose_gradients_scatter_by_decades_has_no_spikes():
-    figures = healthy(network())
+def test_a_run_whose_gradients_scatter_by_decades_has_no_spikes(figures):
     figures["weight_grad_rms"][:] *= 10.0 ** np.arange(60).repeat(6).reshape(60, 6) ** 0 * (
         10.0 ** ((np.arange(60) % 5) - 2)[:, np.newaxis]
     )
@@ -738,8 +721,7 @@ def test_a_run_whose_gradients_scatter_by_decades_has_no_spikes():
     assert found(figures) == {}
 
 
-def test_a_clipped_spike_is_a_note_and_that_of_a_short_batch_none():
-    figures = healthy(network())
+def test_a_clipped_spike_is_a_note_and_that_of_a_short_batch_none(figures):
     figures["weight_grad_rms"][40] *= 30
     figures["clip_factor"][40] = 0.03
     assert found(figures)["gradient_spike"][0] == "note"
@@ -751,16 +733,14 @@ def test_a_clipped_spike_is_a_note_and_that_of_a_short_batch_none():
 # updates
 
 
-def test_updates_are_too_large_if_they_are_for_longer_than_a_warm_up():
-    figures = healthy(network())
+def test_updates_are_too_large_if_they_are_for_longer_than_a_warm_up(figures):
     figures["update_to_weight"][10:29, 1] = 0.2
     assert found(figures) == {}
     figures["update_to_weight"][29, 1] = 0.2
     assert found(figures) == {"update_too_large": ("warning", "01_tanh", 10, 1)}
 
 
-def test_updates_are_too_large_if_the_loss_grows_meanwhile():
-    figures = healthy(network())
+def test_updates_are_too_large_if_the_loss_grows_meanwhile(figures):
     figures["update_to_weight"][10:16, 1] = 0.2
     figures["loss"][12:] = 7.0
     assert found(figures)["update_too_large"] == ("warning", "01_tanh", 10, 1)
@@ -776,23 +756,22 @@ def test_updates_are_too_large_if_the_loss_grows_meanwhile():
         ([2.0] * 5, False),
     ],
 )
-def test_first_steps_that_replace_the_weights_are_too_large_if_they_throw_the_loss_up(losses, told):
-    figures = healthy(network())
+def test_first_steps_that_replace_the_weights_are_too_large_if_they_throw_the_loss_up(
+    figures, losses, told
+):
     figures["update_to_weight"][:5] = 0.5
     figures["loss"][:5] = losses
     assert ("update_too_large" in found(figures)) == told
 
 
-def test_a_step_that_no_number_can_hold_is_said_in_words():
-    figures = healthy(network())
+def test_a_step_that_no_number_can_hold_is_said_in_words(figures):
     figures["update_to_weight"][10:40, 1] = math.inf
     said = rules_and_words(figures)["update_too_large"].explanation
     assert "more than numbers of its type can hold" in said
     assert "inf" not in said
 
 
-def test_weights_that_start_at_zero_have_no_size_to_compare_with():
-    figures = healthy(network())
+def test_weights_that_start_at_zero_have_no_size_to_compare_with(figures):
     figures["update_to_weight"][:, 1] = [math.nan, *(1 / n**0.5 for n in range(1, 60))]
     figures["weight_rms"][0, 1] = 0
     assert found(figures) == {}
@@ -849,8 +828,7 @@ def test_a_number_that_started_at_zero_may_come_back_to_it(width):
     assert ("update_too_large" in found(figures)) == (width is not None)
 
 
-def test_updates_are_too_small_only_if_they_never_were_larger():
-    figures = healthy(network())
+def test_updates_are_too_small_only_if_they_never_were_larger(figures):
     figures["update_to_weight"][:, 3] = 1e-6
     assert found(figures) == {"update_too_small": ("warning", "03_tanh", 0, 1)}
     figures["rate_share"][::10] = 1.0
@@ -881,8 +859,7 @@ def test_a_few_layers_may_move_little_while_the_network_learns(small, loss, seve
 
 
 @pytest.mark.parametrize(("owned", "told"), [(np.nan, True), (1, True), (0, False)])
-def test_an_update_of_exactly_zero_is_called_no_small_one(owned, told):
-    figures = healthy(network())
+def test_an_update_of_exactly_zero_is_called_no_small_one(figures, owned, told):
     figures["update_to_weight"][:] = 0
     figures["owned"][0] = owned  # as at a look
     words = rules_and_words(figures)
@@ -892,8 +869,7 @@ def test_an_update_of_exactly_zero_is_called_no_small_one(owned, told):
         assert "times larger" not in words["update_too_small"].remedy
 
 
-def test_a_rising_learning_rate_and_one_on_its_way_to_zero_are_not_judged():
-    figures = healthy(network())
+def test_a_rising_learning_rate_and_one_on_its_way_to_zero_are_not_judged(figures):
     figures["update_to_weight"][:] = 1e-7
     figures["learning_rate"][:] = np.linspace(0, 1e-3, 60)
     assert found(figures) == {}
@@ -902,8 +878,7 @@ def test_a_rising_learning_rate_and_one_on_its_way_to_zero_are_not_judged():
     assert found(figures) == {}
 
 
-def test_a_layer_that_gets_a_gradient_and_does_not_move_is_stalled():
-    figures = healthy(network())
+def test_a_layer_that_gets_a_gradient_and_does_not_move_is_stalled(figures):
     figures["update_to_weight"][12:, 2] = 0.0
     assert found(figures) == {"stalled": ("warning", "02_tanh", 12, 1)}
     explanation = rules_and_words(figures)["stalled"].explanation
@@ -924,8 +899,7 @@ def test_an_embedding_and_a_frozen_layer_may_stand_still():
 
 
 @pytest.mark.parametrize(("loss", "warned"), [(4.94, False), (4.95, True)])  # 1.5 ln(27) = 4.944
-def test_a_loss_above_that_of_guessing_is_overconfident(loss, warned):
-    figures = healthy(network())
+def test_a_loss_above_that_of_guessing_is_overconfident(figures, loss, warned):
     figures["loss"][0] = loss
     expected = {"overconfident_start": ("warning", "05_linear", 0, 1)} if warned else {}
     assert found(figures, classes=27) == expected
@@ -999,8 +973,7 @@ def test_a_frozen_scale_is_not_named():
 # not finite
 
 
-def test_the_producer_is_named_and_not_those_who_passed_it_on():
-    figures = healthy(network())
+def test_the_producer_is_named_and_not_those_who_passed_it_on(figures):
     figures["activation_nonfinite"][30:, 2:] = 7
     figures["inputs_finite"][30:, 3:] = 0
     figures["activation_grad_nonfinite"][30:] = 6400
@@ -1009,23 +982,20 @@ def test_the_producer_is_named_and_not_those_who_passed_it_on():
     assert found(figures)["not_finite"] == ("critical", "02_tanh", 30, 1)
 
 
-def test_elements_of_the_outputs_are_counted_where_gradients_are_not_finite_too():
-    figures = healthy(network())
+def test_elements_of_the_outputs_are_counted_where_gradients_are_not_finite_too(figures):
     figures["activation_nonfinite"][30:] = 7
     figures["weight_grad_nonfinite"][30:] = 6400
     assert rules_and_words(figures)["not_finite"].value == 7
 
 
 @pytest.mark.parametrize(("step", "asks"), [(0, False), (30, True)])
-def test_no_rate_is_at_fault_before_the_first_update(step, asks):
-    figures = healthy(network())
+def test_no_rate_is_at_fault_before_the_first_update(figures, step, asks):
     figures["activation_nonfinite"][step:, 2:] = 7
     figures["inputs_finite"][:] = 1
     assert ("optimizer.lr" in rules_and_words(figures)["not_finite"].remedy) == asks
 
 
-def test_of_a_linear_module_and_its_function_the_functions_before_them_are_named():
-    figures = healthy(network())
+def test_of_a_linear_module_and_its_function_the_functions_before_them_are_named(figures):
     figures["activation_nonfinite"][30:, 2:] = 7
     figures["inputs_finite"][:] = np.nan
     told = rules_and_words(figures)["not_finite"]
@@ -1041,8 +1011,7 @@ def test_where_inputs_are_unknown_the_first_in_order_is_named():
     assert found(figures)["not_finite"][1] == "02_tanh"
 
 
-def test_data_that_are_not_finite_are_said_to_be():
-    figures = healthy(network())
+def test_data_that_are_not_finite_are_said_to_be(figures):
     figures["activation_nonfinite"][30:] = 7
     figures["inputs_finite"][30:] = 0
     (finding,) = rules_and_words(figures).values()
@@ -1050,8 +1019,7 @@ def test_data_that_are_not_finite_are_said_to_be():
     assert "neither were its inputs" in finding.explanation
 
 
-def test_a_loss_that_is_not_finite_though_all_outputs_are():
-    figures = healthy(network())
+def test_a_loss_that_is_not_finite_though_all_outputs_are(figures):
     figures["loss"][30:] = math.inf
     figures["activation_grad_nonfinite"][30:] = 6400
     (finding,) = rules_and_words(figures).values()
@@ -1059,22 +1027,21 @@ def test_a_loss_that_is_not_finite_though_all_outputs_are():
     assert "the loss is not finite" in finding.explanation
 
 
-def test_a_loss_that_nobody_measures_is_no_disease():
-    figures = healthy(network())
+def test_a_loss_that_nobody_measures_is_no_disease(figures):
     figures["loss"][:] = math.nan
     assert found(figures) == {}
 
 
-def test_on_the_way_back_the_producer_comes_after_the_last_layer_that_got_it():
-    figures = healthy(network())
+def test_on_the_way_back_the_producer_comes_after_the_last_layer_that_got_it(figures):
     figures["activation_grad_nonfinite"][30, :3] = 1
     figures["weight_grad_nonfinite"][30, :3] = 1
     assert found(figures)["not_finite"] == ("critical", "03_tanh", 30, 1)
 
 
 @pytest.mark.parametrize(("of_weights", "severity"), [(0, "note"), (1, "critical")])
-def test_gradients_that_no_weight_gets_are_a_note_and_counted_where_they_are(of_weights, severity):
-    figures = healthy(network())
+def test_gradients_that_no_weight_gets_are_a_note_and_counted_where_they_are(
+    figures, of_weights, severity
+):
     figures["activation_grad_nonfinite"][30, 2] = 7
     figures["activation_grad_nonfinite"][40, 3] = 5  # of that layer itself, later
     figures["weight_grad_nonfinite"][30, 2] = of_weights
@@ -1082,14 +1049,12 @@ def test_gradients_that_no_weight_gets_are_a_note_and_counted_where_they_are(of_
     assert (told.severity, told.layer, told.value) == (severity, "03_tanh", 7)
 
 
-def test_a_weight_gradient_alone():
-    figures = healthy(network())
+def test_a_weight_gradient_alone(figures):
     figures["weight_grad_nonfinite"][30, 4] = 1
     assert found(figures)["not_finite"] == ("critical", "04_tanh", 30, 1)
 
 
-def test_steps_that_a_scaler_skipped_are_neither_infinite_nor_exploding():
-    figures = healthy(network())
+def test_steps_that_a_scaler_skipped_are_neither_infinite_nor_exploding(figures):
     figures["skipped"][25:27] = 1
     for figure in ("activation_grad_nonfinite", "weight_grad_nonfinite"):
         figures[figure][25:27] = 6400
@@ -1102,8 +1067,7 @@ def test_steps_that_a_scaler_skipped_are_neither_infinite_nor_exploding():
 # collapsed
 
 
-def test_outputs_that_are_alike_from_one_layer_on_to_the_last_have_collapsed():
-    figures = healthy(network())
+def test_outputs_that_are_alike_from_one_layer_on_to_the_last_have_collapsed(figures):
     figures["unit_spread"][10:, 2:] = 0.009
     assert found(figures) == {"collapsed": ("warning", "02_tanh", 10, 4)}
     figures["unit_spread"][10:, 4] = 0.011  # what was lost in 02 and 03 is there again
@@ -1112,8 +1076,7 @@ def test_outputs_that_are_alike_from_one_layer_on_to_the_last_have_collapsed():
     assert found(figures) == {}
 
 
-def test_one_sample_has_nothing_to_differ_from_and_zeros_have_not_collapsed():
-    figures = healthy(network())
+def test_one_sample_has_nothing_to_differ_from_and_zeros_have_not_collapsed(figures):
     figures["unit_spread"][:] = 0
     figures["activation_count"][:] = 100
     assert found(figures) == {}
@@ -1126,8 +1089,9 @@ def test_one_sample_has_nothing_to_differ_from_and_zeros_have_not_collapsed():
 
 
 @pytest.mark.parametrize("reaches", [True, False])
-def test_where_no_layer_has_a_gradient_it_is_told_whether_it_was_cleared_or_cut_off(reaches):
-    figures = healthy(network())
+def test_where_no_layer_has_a_gradient_it_is_told_whether_it_was_cleared_or_cut_off(
+    figures, reaches
+):
     figures["weight_grad_rms"][:] = np.nan
     figures["update_to_weight"][:] = 0
     figures["no_gradient"][::10] = 1
@@ -1167,8 +1131,7 @@ def test_a_layer_without_a_gradient_is_told_of_unless_it_is_meant_to_have_none(k
     assert told == (None if severity is None else (severity, "02_tanh", 30, 1))
 
 
-def test_steps_of_a_loss_of_zero_do_not_end_what_a_layer_without_a_gradient_has():
-    figures = healthy(network())
+def test_steps_of_a_loss_of_zero_do_not_end_what_a_layer_without_a_gradient_has(figures):
     figures["weight_grad_rms"][:, 2] = 0.0
     figures["activation_grad_rms"][:, 2] = 0.0
     figures["loss"][15] = 0.0
@@ -1176,8 +1139,7 @@ def test_steps_of_a_loss_of_zero_do_not_end_what_a_layer_without_a_gradient_has(
 
 
 @pytest.mark.parametrize("share", [1 / 512, 1 / 100])
-def test_a_group_whose_rate_is_far_below_the_others_is_named(share):
-    figures = healthy(network())
+def test_a_group_whose_rate_is_far_below_the_others_is_named(figures, share):
     figures["rate_share"][::10] = 1.0
     figures["rate_share"][::10, 2] = share
     figures["update_to_weight"][:, 2] *= share
@@ -1188,8 +1150,7 @@ def test_a_group_whose_rate_is_far_below_the_others_is_named(share):
         assert "parameter group" in found["stalled"].explanation
 
 
-def test_of_slow_groups_the_one_that_moves_a_tenth_is_not_told_of_and_a_standing_layer_is():
-    figures = healthy(network())
+def test_of_slow_groups_the_one_that_moves_a_tenth_is_not_told_of_and_a_standing_layer_is(figures):
     figures["rate_share"][::10] = 1.0
     figures["rate_share"][::10, 1:3] = 1 / 512
     figures["update_to_weight"][:, 1] *= 0.11  # its weights are small in proportion
@@ -1205,8 +1166,7 @@ def test_of_slow_groups_the_one_that_moves_a_tenth_is_not_told_of_and_a_standing
 
 
 @pytest.mark.parametrize(("first", "words"), [(1e-3, "is down to"), (0.0, "never been more")])
-def test_a_rate_of_zero_is_told_with_its_step(first, words):
-    figures = healthy(network())
+def test_a_rate_of_zero_is_told_with_its_step(figures, first, words):
     figures["learning_rate"][:10] = first
     figures["learning_rate"][10:] = 0.0
     found = rules_and_words(figures)["learning_rate_gone"]
@@ -1214,8 +1174,7 @@ def test_a_rate_of_zero_is_told_with_its_step(first, words):
     assert words in found.explanation
 
 
-def test_a_rate_of_zero_of_the_first_group_alone_is_that_of_its_layers():
-    figures = healthy(network())
+def test_a_rate_of_zero_of_the_first_group_alone_is_that_of_its_layers(figures):
     figures["learning_rate"][:] = 0.0
     figures["rate_share"][::10] = 1.0
     figures["rate_share"][::10, 2] = 0.0
@@ -1232,8 +1191,9 @@ def test_a_rate_of_zero_at_the_end_of_a_training_that_has_learned_is_a_note():
     assert rules_and_words(figures)["learning_rate_gone"].severity == "note"
 
 
-def test_weights_that_started_at_zero_and_grow_by_equal_steps_are_not_too_large_and_by_more_are():
-    figures = healthy(network())
+def test_weights_that_started_at_zero_and_grow_by_equal_steps_are_not_too_large_and_by_more_are(
+    figures,
+):
     figures["weight_rms"][0] = 0.0
     figures["update_to_weight"][:, 2:] = np.nan
     figures["update_to_weight"][0] = np.nan
@@ -1340,8 +1300,7 @@ def test_what_leaves_all_bounds_through_a_recurrence_is_answered_with_clipping(
 
 
 @pytest.mark.parametrize("lowest", [0.1, -0.1])
-def test_a_loss_that_has_been_below_zero_is_not_measured_by_the_first(lowest):
-    figures = healthy(network())
+def test_a_loss_that_has_been_below_zero_is_not_measured_by_the_first(figures, lowest):
     figures["update_to_weight"][:] = 0.2
     figures["loss"][:] = np.where(np.arange(60) % 2, 1.0, lowest)
     figures["loss"][0] = 0.1
@@ -1349,8 +1308,7 @@ def test_a_loss_that_has_been_below_zero_is_not_measured_by_the_first(lowest):
 
 
 @pytest.mark.parametrize(("update", "told"), [(0.2, True), (1e-3, False)])
-def test_leaps_are_measured_by_the_largest_loss_of_weights_as_they_were(update, told):
-    figures = healthy(network())
+def test_leaps_are_measured_by_the_largest_loss_of_weights_as_they_were(figures, update, told):
     figures["update_to_weight"][:] = update
     figures["loss"][:] = np.where(np.arange(60) % 3 == 2, 2.5, 0.6)  # a rare class that weighs much
     found = rules_and_words(figures)
@@ -1547,8 +1505,7 @@ def of_a_sigmoid(before, rows_one=0.0, ones=0.5, outputs=1):
         ({"loss_kind": Loss.PERCENTAGE_ERROR, "target_zeros": 0.88}, False),
     ],
 )
-def test_targets_are_out_of_range_by_more_than_rounding_smoothing_and_chance(about, told):
-    figures = healthy(network())
+def test_targets_are_out_of_range_by_more_than_rounding_smoothing_and_chance(figures, about, told):
     looked = {"loss_kind": Loss.SQUARED_ERROR, "target_min": -0.5, "target_max": 0.5}
     for name, value in (looked | {"target_std": 0.2, "target_rms": 0.3} | about).items():
         figures[name][::10] = value
@@ -1562,8 +1519,7 @@ def test_a_function_before_the_last_sigmoid_leaves_it_a_part_of_its_range():
 
 
 @pytest.mark.parametrize(("of_targets", "told"), [(0.3, True), (1e-3, False)])
-def test_a_regression_of_several_numbers_is_no_matter_for_a_softmax(of_targets, told):
-    figures = healthy(network())
+def test_a_regression_of_several_numbers_is_no_matter_for_a_softmax(figures, of_targets, told):
     looked = {"loss_kind": 6, "output_rows_one": 1, "outputs": 2, "target_sum": of_targets}
     looked |= {"target_min": 0, "target_max": 1, "target_std": 0.2, "target_rms": 0.5}
     for name, value in looked.items():
@@ -1596,8 +1552,9 @@ def test_an_error_that_slopes_fit_in_some_looks_only_has_no_targets_out_of_range
 @pytest.mark.parametrize(
     ("rms", "std", "told"), [(1.0, 1.0, False), (4.2, 3.0, True), (0.1, 0.1, True)]
 )
-def test_a_normalisation_without_weights_gives_no_targets_but_standardised_ones(rms, std, told):
-    figures = healthy(network())
+def test_a_normalisation_without_weights_gives_no_targets_but_standardised_ones(
+    figures, rms, std, told
+):
     looked = {"loss_kind": 6, "output_function": LastFunction.NORMALIZED, "target_min": -20}
     for name, value in (looked | {"target_max": 20, "target_std": std, "target_rms": rms}).items():
         figures[name][::10] = value
@@ -1606,8 +1563,7 @@ def test_a_normalisation_without_weights_gives_no_targets_but_standardised_ones(
     assert not told or "no normalisation after the last layer" in said.remedy
 
 
-def test_targets_beyond_the_state_of_a_recurrent_layer_want_a_linear_one_after_it():
-    figures = healthy(network())
+def test_targets_beyond_the_state_of_a_recurrent_layer_want_a_linear_one_after_it(figures):
     looked = {"loss_kind": 6, "output_function": LastFunction.RECURRENT, "target_min": -3}
     for name, value in (looked | {"target_max": 3, "target_std": 1, "target_rms": 1}).items():
         figures[name][::10] = value
@@ -1848,8 +1804,7 @@ def test_outputs_that_grow_in_a_recurrence_drown_the_targets_of_a_squared_error(
     assert rules_and_words(figures)["overconfident_start"].severity == "note"
 
 
-def test_the_last_layer_that_gives_the_same_to_the_last_bit_has_learned_no_mean():
-    figures = healthy(network())
+def test_the_last_layer_that_gives_the_same_to_the_last_bit_has_learned_no_mean(figures):
     figures["unit_spread"][:, 5], figures["input_rms"][0] = 1e-3, 1.0
     assert rules_and_words(figures)["collapsed"].severity == "note"
     figures["unit_spread"][:, 5] = 0.0
@@ -2244,8 +2199,7 @@ def test_a_recurrence_whose_own_weights_get_no_gradient_is_not_used(of_inputs, t
     assert none is None or "recurrence is not used" in none.explanation
 
 
-def test_a_dropout_of_eight_tenths_is_a_note_and_one_after_the_last_layer_a_warning():
-    figures = healthy(network())
+def test_a_dropout_of_eight_tenths_is_a_note_and_one_after_the_last_layer_a_warning(figures):
     figures["dropout"][::10], figures["loss_kind"][::10] = 0.8, 1
     assert found(figures)["dropout_high"][0] == "note"
     figures["output_dropped"][::10] = 0.5
@@ -2264,8 +2218,7 @@ def test_a_dropout_is_named_while_it_drops_what_it_did_at_first(later, named):
     assert ("that of blocks.1.drop:" in told.explanation) == named
 
 
-def test_a_dropout_before_a_product_at_the_end_is_not_said_to_come_after_it():
-    figures = healthy(network())
+def test_a_dropout_before_a_product_at_the_end_is_not_said_to_come_after_it(figures):
     figures["dropout"][::10], figures["loss_kind"][::10] = 0.5, 1
     figures["output_dropped"][::10] = 0.1
     assert "after its last layer" in rules_and_words(figures)["dropout_high"].explanation
@@ -2275,8 +2228,7 @@ def test_a_dropout_before_a_product_at_the_end_is_not_said_to_come_after_it():
     assert "a dropout before its last layer" in told.explanation
 
 
-def test_a_softmax_along_another_axis_than_the_classes_is_over_the_wrong_one():
-    figures = healthy(network())
+def test_a_softmax_along_another_axis_than_the_classes_is_over_the_wrong_one(figures):
     figures["softmax_beside_classes"][::10], figures["outputs"][::10] = 1, 5
     assert "another axis" in rules_and_words(figures)["softmax_over_batch"].explanation
 
@@ -2291,8 +2243,9 @@ def test_steps_that_a_schedule_makes_small_are_no_rate_that_is_too_low(share, to
 
 
 @pytest.mark.parametrize(("units", "told"), [(7, False), (8, True), (math.nan, False)])
-def test_of_few_units_neither_mean_nor_spread_says_anything_but_no_spread_does(units, told):
-    figures = healthy(network())
+def test_of_few_units_neither_mean_nor_spread_says_anything_but_no_spread_does(
+    figures, units, told
+):
     figures["units"][:, 1:3] = units
     figures["activation_mean"][:, 1] = 1.3
     figures["activation_std"][:, 2] = 0.005
@@ -2400,23 +2353,22 @@ def test_a_spike_long_after_new_classes_is_one():
 
 
 @pytest.mark.parametrize(("largest", "severity"), [(1.0, "note"), (3.0, "warning")])
-def test_a_binary_cross_entropy_below_zero_is_wrong_where_its_targets_are(largest, severity):
-    figures = healthy(network())
+def test_a_binary_cross_entropy_below_zero_is_wrong_where_its_targets_are(
+    figures, largest, severity
+):
     figures["loss"][:], figures["loss_kind"][::10] = -0.5, 4
     figures["target_min"][::10], figures["target_max"][::10] = 0, largest
     assert found(figures)["negative_loss"][0] == severity
 
 
 @pytest.mark.parametrize(("every", "told"), [(1, True), (10, False)])
-def test_an_optimizer_that_is_made_anew_in_each_step_has_no_averages(every, told):
-    figures = healthy(network())
+def test_an_optimizer_that_is_made_anew_in_each_step_has_no_averages(figures, every, told):
     figures["optimizers_replaced"][::10] = figures.steps[::10] // every
     assert ("optimizer_averages" in found(figures)) == told
 
 
 @pytest.mark.parametrize(("ratio", "told"), [(0.9 / 0.999**0.5, False), (0.999 / 0.9**0.5, True)])
-def test_betas_that_are_exchanged_are_told(ratio, told):
-    figures = healthy(network())
+def test_betas_that_are_exchanged_are_told(figures, ratio, told):
     figures["optimizers_replaced"][::10], figures["beta_ratio"][::10] = 0, ratio
     assert ("optimizer_averages" in found(figures)) == told
 
@@ -2456,8 +2408,9 @@ def test_an_epsilon_that_drowns_gradients_is_told_and_is_why_a_loss_stays(
 @pytest.mark.parametrize(
     ("momentum", "told"), [(0.1, None), (0.99, "note"), (0.0, "warning"), (-1.0, "warning")]
 )
-def test_a_batch_normalisation_that_keeps_one_batch_is_a_note_and_none_a_warning(momentum, told):
-    figures = healthy(network())
+def test_a_batch_normalisation_that_keeps_one_batch_is_a_note_and_none_a_warning(
+    figures, momentum, told
+):
     figures["norm_momentum"][::10] = momentum
     assert found(figures).get("running_statistics", [None])[0] == told
 
@@ -2506,8 +2459,7 @@ def test_a_mean_that_is_divided_by_its_samples_once_more_is_told(times, passes, 
         (128.0, np.nan, False),
     ],
 )
-def test_the_factor_of_a_gradient_scaler_is_no_sum_over_the_batch(times, outputs, told):
-    figures = healthy(network())
+def test_the_factor_of_a_gradient_scaler_is_no_sum_over_the_batch(figures, times, outputs, told):
     figures["samples"][::10], figures["loss_reduction"][::10] = 32, times
     figures["outputs"][::10] = outputs
     assert ("loss_reduction" in found(figures)) == told
@@ -2545,8 +2497,7 @@ def test_before_the_labels_are_doubted_the_network_is_that_cannot_learn_them(lay
         (40, 20.0, False),
     ],
 )
-def test_a_loss_that_is_no_whole_number_of_times_its_mean_is_no_sum(samples, times, told):
-    figures = healthy(network())
+def test_a_loss_that_is_no_whole_number_of_times_its_mean_is_no_sum(figures, samples, times, told):
     figures["samples"][::10], figures["loss_reduction"][::10] = samples, times
     assert ("loss_reduction" in found(figures)) == told
     figures["loss_reduction"][20:] = np.nan  # two looks
@@ -2557,8 +2508,7 @@ def test_a_loss_that_is_no_whole_number_of_times_its_mean_is_no_sum(samples, tim
     ("divided", "betas", "severity"),
     [(1.0, 0.0, "warning"), (1.0, 0.9, "note"), (65536.0, 0.0, None), (9.5, 0.0, None)],
 )
-def test_a_scalers_factor_that_nothing_takes_out_again_is_told(divided, betas, severity):
-    figures = healthy(network())
+def test_a_scalers_factor_that_nothing_takes_out_again_is_told(figures, divided, betas, severity):
     figures["samples"][::10], figures["outputs"][::10] = 32, 10
     figures["loss_reduction"][::10], figures["gradients_divided"][::10] = 65536.0, divided
     figures["beta_ratio"][::10] = betas
@@ -2567,16 +2517,14 @@ def test_a_scalers_factor_that_nothing_takes_out_again_is_told(divided, betas, s
     assert finding is None or "scaler.step(optimizer)" in finding.remedy
 
 
-def test_a_power_of_two_that_a_sum_may_come_to_is_no_scalers_factor():
-    figures = healthy(network())
+def test_a_power_of_two_that_a_sum_may_come_to_is_no_scalers_factor(figures):
     figures["samples"][::10], figures["outputs"][::10] = 128, 1
     figures["loss_reduction"][::10], figures["gradients_divided"][::10] = 128.0, 1.0
     assert "sum over the batch" in rules_and_words(figures)["loss_reduction"].explanation
 
 
 @pytest.mark.parametrize(("goes_on", "told"), [(0.0, True), (1.0, False)])
-def test_a_network_that_was_trained_before_may_begin_with_a_large_loss(goes_on, told):
-    figures = healthy(network())
+def test_a_network_that_was_trained_before_may_begin_with_a_large_loss(figures, goes_on, told):
     figures["loss"][0], figures["goes_on"][0] = 30.0, goes_on
     assert ("overconfident_start" in found(figures, classes=27)) == told
 
@@ -2593,8 +2541,7 @@ def test_where_weights_are_out_of_proportion_no_learning_rate_is_advised(size, w
 @pytest.mark.parametrize(
     ("function", "told"), [(LastFunction.NONE, True), (LastFunction.CLAMP, False)]
 )
-def test_an_output_that_a_clamp_holds_at_1_is_no_softmax(function, told):
-    figures = healthy(network())
+def test_an_output_that_a_clamp_holds_at_1_is_no_softmax(figures, function, told):
     figures["outputs"][::10], figures["output_function"][::10] = 1, function
     figures["output_min"][::10] = figures["output_max"][::10] = 1.0
     assert ("softmax_of_one" in found(figures)) == told
@@ -2610,9 +2557,8 @@ def test_an_output_that_a_clamp_holds_at_1_is_no_softmax(function, told):
     ],
 )
 def test_a_mean_over_the_batch_of_sums_over_as_many_outputs_is_no_sum_over_the_batch(
-    kind, outputs, told
+    figures, kind, outputs, told
 ):
-    figures = healthy(network())
     about = {"samples": 32, "loss_reduction": 32, "loss_kind": kind, "outputs": outputs}
     for name, value in about.items():
         figures[name][::10] = value
@@ -2639,8 +2585,9 @@ def test_units_that_are_active_again_while_the_loss_falls_on_were_not_dead(until
         (False, {"optimizers": 2}),
     ],
 )
-def test_gradients_of_many_passes_that_are_added_up_and_not_divided_are_a_note(told, about):
-    figures = healthy(network())
+def test_gradients_of_many_passes_that_are_added_up_and_not_divided_are_a_note(
+    figures, told, about
+):
     usual = {"samples": 8, "loss_reduction": 1, "passes": 16, "beta_ratio": 0, "optimizers": 1}
     for name, value in (usual | about).items():
         figures[name][::10] = value
@@ -2943,8 +2890,7 @@ def test_blank_samples_are_a_note_where_the_loss_is_down_to_half():
 @pytest.mark.parametrize(
     ("entries", "statistics", "severity"), [(0, 0, None), (1, 0, "note"), (3, 1, "warning")]
 )
-def test_one_module_several_times_in_a_list_is_told(entries, statistics, severity):
-    figures = healthy(network())
+def test_one_module_several_times_in_a_list_is_told(figures, entries, statistics, severity):
     figures["modules_repeated"][::10], figures["statistics_repeated"][::10] = entries, statistics
     found = rules_and_words(figures).get("modules_repeated")
     assert (found and found.severity) == severity
@@ -2989,8 +2935,7 @@ def test_weights_that_are_not_finite_are_blamed_on_an_epsilon_that_their_type_ca
         assert words in rules_and_words(figures)["not_finite"].explanation
 
 
-def test_of_a_layer_that_is_not_finite_no_spread_and_no_gradient_is_judged():
-    figures = healthy(network())
+def test_of_a_layer_that_is_not_finite_no_spread_and_no_gradient_is_judged(figures):
     figures["activation_std"][1:, 1] = 0
     figures["weight_grad_rms"][1:, 1] = 0
     assert {"idle", "no_gradient"} <= set(found(figures))
@@ -3066,8 +3011,7 @@ def test_a_weight_on_its_way_to_the_other_sign_does_not_decay(width, told):
 @pytest.mark.parametrize(
     ("loss", "norm", "told"), [(0.0, 1.0, True), (7e-8, 0.0, True), (7e-8, 1e-9, False)]
 )
-def test_a_cross_entropy_of_one_output_may_be_cut_off_next_to_zero(loss, norm, told):
-    figures = healthy(network())
+def test_a_cross_entropy_of_one_output_may_be_cut_off_next_to_zero(figures, loss, norm, told):
     figures["loss"][:], figures["loss_kind"][::10], figures["outputs"][::10] = loss, 0, 1
     figures["output_min"][::10], figures["output_max"][::10] = 0.2, 0.7
     figures["gradient_norm"][::10] = norm
@@ -3084,9 +3028,8 @@ def test_a_cross_entropy_of_one_output_may_be_cut_off_next_to_zero(loss, norm, t
         (False, {"power": 2}),  # it will rise faster
     ],
 )
-def test_a_warm_up_that_is_longer_than_the_training_is_told(told, of_warm_up):
+def test_a_warm_up_that_is_longer_than_the_training_is_told(figures, told, of_warm_up):
     about = {"planned": 228, "asked": 1e-3, "power": 1} | of_warm_up
-    figures = healthy(network())
     figures["learning_rate"][:] = 1e-3 * (np.arange(60) / 10_000) ** about["power"]
     figures["rate_asked"][::10], figures["planned_steps"][::10] = about["asked"], about["planned"]
     finding = rules_and_words(figures).get("learning_rate_gone")
@@ -3118,8 +3061,7 @@ def test_what_becomes_of_a_policys_baseline_is_a_note(rule, figure, value, witho
 
 
 @pytest.mark.parametrize("of_rewards", [False, True])
-def test_the_size_of_a_loss_of_rewards_is_no_divergence(of_rewards):
-    figures = healthy(network())
+def test_the_size_of_a_loss_of_rewards_is_no_divergence(figures, of_rewards):
     figures["loss"][:20], figures["loss"][20:], figures["of_rewards"][::10] = 1, 50, of_rewards
     assert ("loss_diverged" in rules_and_words(figures)) != of_rewards
 
@@ -3157,9 +3099,8 @@ def test_an_error_at_the_variance_of_targets_that_are_nearly_all_0_is_told_of_by
     ],
 )
 def test_frozen_norms_that_go_on_by_few_samples_are_warned_of_and_by_more_noted(
-    moved, apart, rows, level
+    figures, moved, apart, rows, level
 ):
-    figures = healthy(network())
     figures["frozen_variance"][::10], figures["frozen_apart"][::10] = moved, apart
     figures["input_rows"][::10] = rows
     assert found(figures).get("running_statistics", [None])[0] == level
@@ -3217,9 +3158,8 @@ def test_a_norm_of_ones_own_that_makes_zeros_of_what_is_not_is_named(of_layer, o
     ],
 )
 def test_a_first_layer_that_gets_the_same_of_data_that_differ_gets_what_was_made_of_them(
-    inputs, words
+    figures, inputs, words
 ):
-    figures = healthy(network())
     for figure in ("input_rms", "input_feature_spread"):
         figures[figure][:] = np.nan
         figures[figure][::10] = inputs.get(figure, np.nan)
@@ -3276,8 +3216,7 @@ def test_rows_that_were_scaled_one_by_one_are_a_note_and_the_cause_of_what_is_no
 
 
 @pytest.mark.parametrize(("zeros", "told"), [(0.9, False), (0.5, True)])
-def test_what_a_dropout_has_left_of_the_inputs_is_judged_as_it_was_before(zeros, told):
-    figures = healthy(network())
+def test_what_a_dropout_has_left_of_the_inputs_is_judged_as_it_was_before(figures, zeros, told):
     for figure, value in {"input_rms": 12.0, "input_zeros": zeros, "dropout": 0.9}.items():
         figures[figure][::10] = value
     assert ("input_scale" in rules_and_words(figures)) == told
@@ -3397,9 +3336,8 @@ def test_a_layer_that_is_fed_zeros_is_ill_where_an_attention_gets_the_same_at_ea
     ("kind", "beyond", "told"), [(0, 0.5, True), (0, 0.04, False), (6, 0.5, False)]
 )
 def test_targets_of_an_error_beside_other_terms_are_told_where_the_loss_is_of_no_known_kind(
-    kind, beyond, told
+    figures, kind, beyond, told
 ):
-    figures = healthy(network())
     for name, value in {"loss_kind": kind, "output_function": 1, "target_beyond": beyond}.items():
         figures[name][::10] = value
     finding = rules_and_words(figures).get("target_out_of_range")
@@ -3408,8 +3346,7 @@ def test_targets_of_an_error_beside_other_terms_are_told_where_the_loss_is_of_no
 
 
 @pytest.mark.parametrize(("looks", "told"), [((1, 1, 1), True), ((1, 1, 0), False)])
-def test_a_term_that_is_cut_off_from_what_is_trained_is_told_in_three_looks(looks, told):
-    figures = healthy(network())
+def test_a_term_that_is_cut_off_from_what_is_trained_is_told_in_three_looks(figures, looks, told):
     figures["number_added"][::10] = 0
     figures["term_cut_off"][: len(looks)] = looks
     finding = rules_and_words(figures).get("penalty_without_gradient")
