@@ -23,7 +23,7 @@ def kind_of(slope_of, form=None, alone=True):
     output = Output(
         Pending.at_hand(values.detach()), Pending.at_hand(slope), 32, OutputFunction(), alone=alone
     )
-    ends = Ends((), output, (), (), False, (), None, form, None, False, None, None, (), (), {})
+    ends = Ends(output=output, form=form)
     return OutputFigures().of(ends, output, float(loss.detach()), 1.0)["loss_kind"]
 
 
@@ -52,7 +52,7 @@ def test_a_softmax_along_another_axis_than_the_classes_is_told(along, classes, b
         OutputFunction("log_softmax", axis=along),
         axis=classes,
     )
-    ends = Ends((), output, (), (), False, (), None, None, None, False, None, None, (), (), {})
+    ends = Ends(output=output)
     assert OutputFigures().of(ends, output, 1.0, 1.0)["softmax_beside_classes"] == beside
 
 
@@ -65,9 +65,7 @@ def beside(loss_of, size=300.0, form=None):
     further.watch([second])
     loss = loss_of(first, second, torch.randint(4, (32,)), targets)
     loss.backward()
-    ends = Ends(
-        (), None, (), (), False, (), None, form, None, False, None, None, (), further.take(), {}
-    )
+    ends = Ends(form=form, further=further.take())
     assert further.take() == ()
     return targets_beside(ends, float(loss.detach()), 1.0), float(targets.square().mean() ** 0.5)
 
@@ -100,7 +98,7 @@ def test_outputs_that_are_all_drawn_one_way_to_targets_of_all_samples_are_told(c
     loss = F.huber_loss(*torch.broadcast_tensors(own, targets))
     (slope,) = torch.autograd.grad(loss, own)
     output = Output(Pending.at_hand(own.detach()), Pending.at_hand(slope), 32, OutputFunction())
-    ends = Ends((), output, (), (), False, (), None, None, None, False, None, None, (), (), {})
+    ends = Ends(output=output)
     figures = OutputFigures().of(ends, output, float(loss.detach()), 1.0)
     assert figures["targets_broadcast"] == broadcast
 
@@ -113,7 +111,7 @@ def of_states(loss_of, values=None, rewards=True):
     (slopes,) = torch.autograd.grad(loss_of(values), values)
     output = Output(Pending.at_hand(values.detach()), Pending.at_hand(slopes), 24, OutputFunction())
     form = LossForm(of_rewards=rewards)
-    ends = Ends((), output, (), (), False, (), None, form, None, False, None, None, (), (), {})
+    ends = Ends(output=output, form=form)
     return returns_are_zero(ends)
 
 
@@ -153,6 +151,6 @@ def test_values_beside_the_actions_are_looked_at_too():
     values.square().mean().backward()
     actions = Pending.at_hand(torch.randn(24, 3))
     output, form = Output(actions, actions, 24, OutputFunction()), LossForm(of_rewards=True)
-    given = (), output, (), (), False, (), None, form, None, False, None, None, ()
-    assert returns_are_zero(Ends(*given, further.take(), {})) == {"returns_zero": 1.0}
-    assert returns_are_zero(Ends(*given, (), {})) == {}
+    ends = Ends(output=output, form=form, further=further.take())
+    assert returns_are_zero(ends) == {"returns_zero": 1.0}
+    assert returns_are_zero(Ends(output=output, form=form)) == {}

@@ -19,7 +19,7 @@ from layerscope.figures.far_values import EvaluatedInputs, FarValues
 from layerscope.figures.inputs import input_figures
 from layerscope.figures.kept_between_looks import KeptBetweenLooks
 from layerscope.figures.latents import latent_figures
-from layerscope.figures.output_figures import OutputFigures, targets_beside
+from layerscope.figures.output_figures import OutputFigures, at_once, targets_beside
 from layerscope.figures.overwritten_data import OverwrittenData
 from layerscope.figures.parameter_figures import ParameterFigures
 from layerscope.figures.repeated_batch import RepeatedBatch, WholeSet
@@ -83,7 +83,7 @@ class LookFigures:
         loss = observation.loss_of_output if observation.has_loss else math.nan
         with np.errstate(all="ignore"):
             figures = self._of_ends(look.ends, loss, observation.scale)
-        figures |= {**look.figures, "gradient_norm": look.gradient_norm.get()}
+        figures |= at_once(look.figures)
         if "planned_steps" not in look.figures:  # a trainer takes the batches itself
             ends = look.ends
             figures["batch_of"] = self._batch.see(ends.data, ends.tokens, ends.given_is_kept)
@@ -111,18 +111,11 @@ class LookFigures:
         loss = loss if ends.loss is None else float(ends.loss.get())
         if ends.output is not None:
             ends = replace(ends, output=ends.output.along_classes())
-        figures = {**input_figures(ends.data), **ends.figures}
+        figures = {**input_figures(ends.data), **at_once(ends.figures)}
         figures["ids_rounded"] = self._ids.see([(at, each.get()) for at, each in ends.numbers])
         rows = [each.rows for each in ends.data if each.rows]
         figures["input_rows"] = max(rows, default=math.nan)
         figures["token_share"] = commonest_token([each.numpy() for each in ends.tokens])
-        if ends.kept_by_one is not None:
-            figures["gradients_kept_by_one"] = float(ends.kept_by_one.get())
-        if ends.gradients_divided is not None:
-            figures["gradients_divided"] = ends.gradients_divided.get()
-        if ends.asked is not None:
-            judge, maker = ends.asked
-            figures |= {"judge_asks": judge.get(), "maker_asks": maker.get()}
         candidates = 0 if ends.form is None else ends.form.candidates
         if ends.towers and candidates and loss > math.log(candidates) / 2:  # else it has got below
             one, on_one, other, on_other = (each.get().numpy() for each in ends.towers)

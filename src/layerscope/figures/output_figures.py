@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from layerscope.figures.same_noise import SameNoise
 from layerscope.figures.target_spread import TargetsApart, TargetTail
 from layerscope.figures.targets import target_figures
 from layerscope.figures.twins import Twins
+from layerscope.measure.pending import Pending, at_hand
 from layerscope.record.ends.ends import Ends, Output
 
 
@@ -136,6 +138,11 @@ class OutputFigures:
         return figures
 
 
+def at_once(figures: Mapping[str, float | Pending[Any]]) -> dict[str, float]:
+    """What was seen as figures: waits for those that are pending."""
+    return {name: at_hand(value) for name, value in figures.items()}
+
+
 def targets_beside(ends: Ends, loss: float, scale: float) -> dict[str, float]:
     """Root mean square of the targets of another output than the first, of a squared error that
     makes all of the loss but for rounding: the largest; nothing of any other loss, and where it is
@@ -186,8 +193,7 @@ def _of_gradient(
     figures = {
         "output_dropped": dropped(values, gradient),
         "output_alone": float(output.alone and not output.has_terms),
-        "axes_mixed": float(output.mixes_axes.get()),
-        "bootstrapped": float(output.bootstrapped.get()),
+        **at_once(output.figures),
         "output_grad_sign": abs(float(np.sign(gradient).sum())) / gradient.size,
     }
     if ends.form is not None and ends.form.capped:

@@ -52,4 +52,9 @@ class Pending(Generic[T]):
         return Pending(lambda: change(self.get()))
 
 
+def at_hand(value: float | Pending[Any]) -> float:
+    """A number that may be pending, itself: waits for it if need be."""
+    return float(value.get() if isinstance(value, Pending) else value)
+
+
 NO = Pending.at_hand(False)

@@ -18,7 +18,6 @@ class Look:
         ownership: what the optimizers have; None while none is known.
         gradients: the `id` of each parameter that got one.
         trained: and of each measured one that required one when the step was over.
-        gradient_norm: of all of them together, as the last optimizer got them; NaN if none did.
         row_spreads: by entry, how much the rows of its weight differ, where that is not settled.
         stepped: whether an optimizer took a step that has parameters of the network.
         figures: by names of `STEP_FIGURES`, what else is known of modules and optimizers.
@@ -30,8 +29,7 @@ class Look:
     ownership: Ownership | None
     gradients: frozenset[int]
     trained: frozenset[int]
-    gradient_norm: Pending[float]
     row_spreads: Mapping[str, float]
     stepped: bool
-    figures: Mapping[str, float]
+    figures: Mapping[str, float | Pending[float]]
     inside: Mapping[str, Mapping[str, Seen]]

@@ -8,6 +8,7 @@ from weakref import proxy
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from layerscope.measure.pending import Pending
 from layerscope.record.attention.attention import Attention
 from layerscope.record.ends.network_ends import NetworkEnds
 from layerscope.record.gates import Gates
@@ -201,7 +202,7 @@ class Surroundings:
         known = ownership(self._network, optimizers) if optimizers else None
         ends = self._ends.take()
         unregistered, made_anew = self._ends.first.unregistered.count(self._optimizers.owned)
-        figures = {
+        figures: dict[str, float | Pending[float]] = {
             **self.modes.take(),
             **self._repeated,
             **self._optimizers.figures(),
@@ -213,6 +214,7 @@ class Surroundings:
             "updates_alike": float(self._uniform.take()),
             "weights_undone": float(self.weights.undone),
             **self._plateau.see(optimizers),
+            "gradient_norm": self._norm,
         }
         if self.planned_steps < math.inf:
             figures["planned_steps"] = float(self.planned_steps)
@@ -227,7 +229,6 @@ class Surroundings:
             known,
             frozenset(self._gradients),
             frozenset(id(each.parameter) for each in parameters if each.parameter.requires_grad),
-            self._norm,
             self._rows.look(parameters),
             self._stepped,
             figures,

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor, nn
 
-from layerscope.measure.pending import NO, Pending
+from layerscope.measure.pending import Pending
 from layerscope.record.ends.further_outputs import FurtherOutput
 from layerscope.record.graph.class_rows import is_of_one_class
 from layerscope.record.graph.loss_form import LossForm
@@ -59,11 +60,9 @@ class Output:
         square: sum of the squares of the gradient of all samples; None if none came.
         has_terms: whether the network gave scalars beside it that the loss may be made of.
         every: how far apart the samples are that were kept.
-        mixes_axes: whether the loss took its classes and positions for each other.
         given: what the network was called with in the same shape, as `pending`; None without any.
         by_sample: whether each row is a sample of its own, not a place in a sequence or picture.
-        bootstrapped: whether the gradient on it and on another output are those of a value and of
-            a target made of the next one, see `Bootstrapped`.
+        figures: by names of `STEP_FIGURES`, what the gradient on it shows as a whole.
         axis: along which axis of the tensor, from the first, its classes are taken to lie.
         otherwise: the same with its classes along the other axis that may have them; None without
             such an axis.
@@ -77,8 +76,7 @@ class Output:
     square: Pending[float] | None = None
     has_terms: bool = False
     every: int = 1
-    mixes_axes: Pending[bool] = NO
-    bootstrapped: Pending[bool] = NO
+    figures: Mapping[str, Pending[bool]] = field(default_factory=dict)
     by_sample: bool = True
     given: Pending[Tensor] | None = None
     axis: int | None = None
@@ -125,33 +123,26 @@ class Ends:
         loss: of several backward passes' losses that of the one that `output` is of, where the loop
             has told each; else None.
         form: of the loss, as its graph tells; None where the loop has told none with a graph.
-        kept_by_one: of several optimizers, whether one took its step with gradients of the step
-            before; None if it is not known.
         softmax_within: see `SoftmaxWithin.over_samples`.
-        asked: which way another network's outputs were to be judged, see `Adversaries.take`.
-        gradients_divided: see `KeptGradients.take_division`.
         towers: the two outputs of a contrastive loss: the first's values and gradient, then the
             other's.
         further: outputs beside it that a gradient came to.
-        figures: by names of `STEP_FIGURES`, what is known at once and no matter of the loss.
+        figures: by names of `STEP_FIGURES`, what is a figure as it was seen.
         evaluated: what first layers got in evaluation mode since the last look, as `Data.values`.
     """
 
-    data: tuple[Data, ...]
-    output: Output | None
-    given: tuple[Pending[Tensor], ...]
-    numbers: tuple[tuple[int, Pending[Tensor]], ...]
-    given_is_kept: bool
-    pair: tuple[Pending[Tensor], ...]
-    loss: Pending[Tensor] | None
-    form: LossForm | None
-    kept_by_one: Pending[bool] | None
-    softmax_within: bool
-    asked: tuple[Pending[float], Pending[float]] | None
-    gradients_divided: Pending[float] | None
-    towers: tuple[Pending[Tensor], ...]
-    further: tuple[FurtherOutput, ...]
-    figures: Mapping[str, float]
+    data: tuple[Data, ...] = ()
+    output: Output | None = None
+    given: tuple[Pending[Tensor], ...] = ()
+    numbers: tuple[tuple[int, Pending[Tensor]], ...] = ()
+    given_is_kept: bool = False
+    pair: tuple[Pending[Tensor], ...] = ()
+    loss: Pending[Tensor] | None = None
+    form: LossForm | None = None
+    softmax_within: bool = False
+    towers: tuple[Pending[Tensor], ...] = ()
+    further: tuple[FurtherOutput, ...] = ()
+    figures: Mapping[str, float | Pending[Any]] = field(default_factory=dict)
     evaluated: tuple[Pending[Tensor], ...] = ()
 
     @property

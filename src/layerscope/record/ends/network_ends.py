@@ -190,7 +190,7 @@ class NetworkEnds:
             given=self._tokens.take(),
             numbers=self._tokens.take_numbers(),
             softmax_within=first.softmax.over_samples,
-            figures={name: float(it) for name, it in figures.items()},
+            figures={name: it for name, it in figures.items() if it is not None},
             **fields,
         )
 

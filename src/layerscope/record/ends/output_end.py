@@ -135,7 +135,8 @@ class OutputEnd:
             if has_memory(gradient) and gradient.shape == shape:
                 slope, square = samples_of(gradient, rows), sum_of_squares(gradient)
                 told = values, slope, samples, function, passes.together <= 1, square, has_terms
-                beside = mixes_axes(gradient), discounted, by_sample, alike, axis
+                shows = {"axes_mixed": mixes_axes(gradient), "bootstrapped": discounted}
+                beside = shows, by_sample, alike, axis
                 found = Output(*told, rows.step, *beside)
                 self._output = found if turned is None else turned.beside(found, gradient)
 
@@ -162,12 +163,17 @@ class OutputEnd:
         if len(losses) == self._passes.number:
             self._loss = on_host(losses[0 if self.keeps_first else -1])
 
-    def take(self) -> tuple[dict[str, Any], dict[str, float]]:
-        """What was seen since the last call: fields of `Ends`, and figures."""
-        by_hand = self.by_hand.take()
+    def take(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What was seen since the last call: fields of `Ends`, and figures; None is not known."""
+        judge, maker = self._adversaries.take() or (None, None)
         figures = {
-            **({} if by_hand is None else {"gradients_kept": by_hand}),
+            "gradients_kept": self.by_hand.take(),
             **self.kept_gradients.take(),
+            "gradients_kept_by_one": self.uncleared.take(),
+            "gradients_divided": self.kept_gradients.take_division(),
+            "judge_asks": judge,
+            "maker_asks": maker,
+            "term_cut_off": self._adversaries.take_in_vain(),
             "graphs_kept": self.loss_graph.kept.count(),  # before this step's are among them
             "passes": self._passes.added,
             "passes_unlearned": self._passes.unlearned,
@@ -175,8 +181,6 @@ class OutputEnd:
             "slopes_plain": self._passes.plain_slopes,
             "states_detached": self.states.are_detached,
         }
-        if (in_vain := self._adversaries.take_in_vain()) is not None:
-            figures["term_cut_off"] = in_vain
         form, towers = self.loss_graph.take(), self._towers.take()
         if form is not None:
             self._towers.asked = form.candidates > 0
@@ -186,9 +190,6 @@ class OutputEnd:
             "pair": self._pair.take(),
             "further": self._further.take(),
             "form": form,
-            "kept_by_one": self.uncleared.take(),
-            "asked": self._adversaries.take(),
-            "gradients_divided": self.kept_gradients.take_division(),
             "towers": towers,
         }
         self.states.forget()

@@ -1,10 +1,10 @@
 """What the loss makes of a network's outputs, as autograd's graph between the two tells."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from layerscope.measure.pending import Pending
+from layerscope.measure.pending import Pending, at_hand
 from layerscope.record.graph.capped_loss import is_capped
 from layerscope.record.graph.criterion_in_loss import added_mean_square, broadcasts, raised
 from layerscope.record.graph.marked_outputs import MarkedOutputs
@@ -36,29 +36,22 @@ _OF_DIFFERENCES = (*PARTS, *SCALES, "Neg", "Sub", "Rsub", "Add", "Mean", "Std", 
 
 @dataclass(frozen=True, slots=True)
 class LossForm:
-    """What is told of a loss.
+    """What is told of a loss. Fields that are figures are described in `STEP_FIGURES`.
 
     Attributes:
         over_samples: it takes the softmax of an output [samples, classes] along the samples only.
-        against_itself: it takes the softmax of the products of all samples with all, those of each
-            with itself among them.
         through_advantage: it multiplies a log-probability of one output with the difference of
             another one from something, and both get a gradient.
         of_rewards: it multiplies the log-probabilities of what was chosen, one by one, with numbers
             that get no gradient: rewards, or advantages.
         broadcasts: it combines a number of each of n samples with numbers of all of them, and takes
             the mean, or the sum, of the n x n that this makes.
-        candidates: among how many samples a contrastive loss finds each one's partner; 0 of another
-            loss.
-        activated_twice: it takes the sigmoid or softmax of an output that is one already.
-        of_earlier: it is made of outputs of earlier steps as well.
         of_cosines: it is the mean or the sum of the cosines of an output with something, or of
             products of a normalised one, with no minus before them.
         baseline: of one of rewards, ids of the parameters that no action's probability depends on.
         of_shares: see `takes_shares`.
         is_mean: see `is_mean_of_torch`.
         adds_number: see `LossSum`.
-        of_alignment: there is a CTC loss in it.
         of_scores: a mean or a sum of what a linear layer gives is a term of it, as of a critic's
             (Arjovsky et al. 2017): it has no least value, and 0 is one like any other.
         raised: see `raised`.
@@ -68,46 +61,31 @@ class LossForm:
             whether these have moved the way that makes it small; None of any other.
     """
 
-    over_samples: bool = False
-    against_itself: bool = False
-    through_advantage: bool = False
-    of_rewards: bool = False
-    broadcasts: bool = False
-    candidates: int = 0
-    activated_twice: bool = False
-    of_earlier: bool = False
+    over_samples: float = field(default=0.0, metadata={"figure": "softmax_over_samples"})
+    against_itself: bool = field(default=False, metadata={"figure": "against_itself"})
+    through_advantage: bool = field(default=False, metadata={"figure": "advantage_gradient"})
+    of_rewards: bool = field(default=False, metadata={"figure": "of_rewards"})
+    broadcasts: bool = field(default=False, metadata={"figure": "loss_broadcasts"})
+    candidates: int = field(default=0, metadata={"figure": "candidates"})
+    activated_twice: bool = field(default=False, metadata={"figure": "activated_twice"})
+    of_earlier: bool = field(default=False, metadata={"figure": "loss_of_earlier"})
     of_cosines: bool = False
     baseline: frozenset[int] = frozenset()
     of_shares: bool = False
     is_mean: bool = False
-    adds_number: bool = False
-    of_alignment: bool = False
-    of_scores: bool = False
-    raised: float = 0.0
+    adds_number: bool = field(default=False, metadata={"figure": "number_added"})
+    of_alignment: bool = field(default=False, metadata={"figure": "of_alignment"})
+    of_scores: bool = field(default=False, metadata={"figure": "loss_of_scores"})
+    raised: float = field(default=0.0, metadata={"figure": "loss_raised"})
     mean_square: tuple[str, int] | None = None
     capped: bool = False
-    weights_free: Pending[bool] | None = None
+    weights_free: Pending[bool] | None = field(default=None, metadata={"figure": "weights_free"})
 
     def figures(self) -> dict[str, float]:
-        """By the name of each figure; of a softmax only that it runs along the samples."""
-        figures = {
-            "against_itself": float(self.against_itself),
-            "advantage_gradient": float(self.through_advantage),
-            "of_rewards": float(self.of_rewards),
-            "loss_broadcasts": float(self.broadcasts),
-            "activated_twice": float(self.activated_twice),
-            "loss_of_earlier": float(self.of_earlier),
-            "number_added": float(self.adds_number),
-            "of_alignment": float(self.of_alignment),
-            "loss_of_scores": float(self.of_scores),
-        }
-        if self.weights_free is not None:
-            figures["weights_free"] = float(self.weights_free.get())
-        if self.raised:
-            figures["loss_raised"] = self.raised
-        if self.candidates:
-            figures["candidates"] = float(self.candidates)
-        return figures | ({"softmax_over_samples": 1.0} if self.over_samples else {})
+        """By the name of each figure: all that are so or not, and others where there are any."""
+        figures = [each for each in fields(self) if each.metadata]
+        told = {each.metadata["figure"]: getattr(self, each.name) for each in figures}
+        return {name: at_hand(it) for name, it in told.items() if it or it is False}
 
 
 def form_of(loss: Any, outputs: MarkedOutputs, earlier: Collection[object]) -> LossForm:
@@ -130,7 +108,7 @@ def form_of(loss: Any, outputs: MarkedOutputs, earlier: Collection[object]) -> L
     logs = [node for node, kind in kinds.items() if kind == "LogSoftmax"]
     products = [node for node, kind in kinds.items() if kind == "Mul"]
     return LossForm(
-        over_samples="samples" in along and "classes" not in along,
+        over_samples=float("samples" in along and "classes" not in along),
         against_itself=any(map(is_against_itself, logs)),
         through_advantage=any(_has_advantage(node, outputs) for node in products),
         of_rewards=of_rewards,
