@@ -145,7 +145,8 @@ class HeldTensors:
         Returns:
             What was unusual among those that were held.
         """
-        self._measure_large()
+        if self._large:
+            self._measure_large()
         large, self._unusual = self._unusual, _NOTHING
         new = self._waiting[self._measured * WIDTH :]
         if not new and not also:
@@ -171,8 +172,6 @@ class HeldTensors:
     def _measure_large(self) -> None:
         """Measure the large ones, and let them go."""
         entries, self._large, self._large_bytes = self._large, [], 0
-        if not entries:
-            return
         entries, lost = self._without_changed(entries)
         kept: list[Tensor] = []
         jobs = self._jobs_of(entries, kept)

@@ -102,7 +102,8 @@ class Tally:
                 kept.append(tensor)
                 jobs = small if tensor.nbytes <= SMALL else large
                 jobs += (KINDS[tensor.dtype], tensor.data_ptr(), size, row, -1, 0, 0)
-        self.measure_side_by_side(large, 0)
+        if large:
+            self.measure_side_by_side(large, 0)
         return small
 
     @property

@@ -70,13 +70,13 @@ class Plan:
         bare = (each for each in self.parameters if each.layer not in watched)
         return tuple((each.channel.layer, each.parameter) for each in bare)
 
-    def take_not_finite(self, bare: Mapping[str, int] | None) -> tuple[NotFinite, ...]:
+    def take_not_finite(self, bare: Mapping[str, int]) -> tuple[NotFinite, ...]:
         """Of the outputs that were not finite, what their layers were given; and forget it.
 
         Args:
-            bare: of bare parameters, how many elements were not finite, where that was looked at.
+            bare: of bare parameters, how many elements were not finite.
         """
-        found = [NotFinite(name, math.nan, count) for name, count in (bare or {}).items()]
+        found = [NotFinite(name, math.nan, count) for name, count in bare.items()]
         for output in self.outputs:
             if output.not_finite is not None:
                 found.append(output.not_finite)

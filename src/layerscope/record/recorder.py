@@ -124,7 +124,7 @@ class Recorder:
         made = self.plan
         if not tensors and made.held.is_measured:
             return
-        whole = not (self.is_merged or self.has_newcomers)
+        whole = not (self.is_merged or self.hooked.newcomers.waiting)
         unusual = made.held.measure(whole, tensors)
         for row in unusual.lost:
             self.lost[made.channels[row]] = None
@@ -215,10 +215,12 @@ class Recorder:
             weights: whether the weights were measured in this step.
             known: further attributes of the observation.
         """
-        self._measure()
-        if self.has_newcomers:
+        if not self.plan.held.is_measured:
+            self._measure()
+        if self.hooked.newcomers.waiting:
             self.settle()
-        self.unreached.end_step(step)
+        if self.state.evaluated:
+            self.unreached.end_step(step)
         data_finite, bare = self.state.data_finite, self.state.bare_not_finite
         self.state.end_round()
         made = self.plan
@@ -227,14 +229,14 @@ class Recorder:
         ranks = known.get("ranks", 1)
         losses = ranks // (self.state.layouts.copies if self.state.layouts else 1)
         update, self.update = self.update, None
-        self.release()
+        made.held.release()
         return Observation(
             step,
             channels,
             in_units_of_the_loss(reading, channels, self.scaled, ranks, losses),
             made.units.read(step) if made.outputs else None,
             None if update is None else update.reading(),
-            not_finite=made.take_not_finite(bare),
+            not_finite=() if bare is None else made.take_not_finite(bare),
             data_finite=data_finite,
             **known,
         )

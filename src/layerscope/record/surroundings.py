@@ -150,7 +150,8 @@ class Surroundings:
 
     def note_optimizer(self, optimizer: Optimizer) -> None:
         """An optimizer takes a step of this network's parameters."""
-        self._optimizers.note(optimizer, is_first=self._is_first)
+        if optimizer not in self._optimizers.of_network:
+            self._optimizers.note(optimizer, is_first=self._is_first)
         if len(self._optimizers.of_network) > 1:
             self._ends.output.uncleared.note_optimizer(optimizer)
         if self.is_looking and hasattr(optimizer, "grad_scale"):

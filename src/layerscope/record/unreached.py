@@ -46,9 +46,9 @@ class Unreached:
         self.in_evaluation_mode: dict[str, int] = {}
 
     def end_step(self, step: int) -> None:
-        """Look whether all that was called since the last such look was in evaluation mode."""
-        if not self._state.evaluated:
-            return
+        """Look, where layers were called in evaluation mode, whether all calls since the last such
+        look were.
+        """
         fired = {hook.layer.name for hook in self._hooks if hook.fired}
         for hook in self._hooks:
             hook.fired = False

@@ -72,7 +72,8 @@ class AnnouncedSteps(Session):
         self._clips, self._scales = clips, scale is not None
         recorder.state.counting = False
         self._pending = step
-        self._stopwatch.add_hooks(recorder.state.take_spent())
+        if recorder.state.spent:
+            self._stopwatch.add_hooks(recorder.state.take_spent())
         self._stopwatch.add(time.perf_counter() - began)
 
     def after_update(self, optimizer: Optimizer) -> None:

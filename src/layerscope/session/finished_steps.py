@@ -174,7 +174,8 @@ class FinishedSteps(Session):
         if not recorder.state.counting:
             return
         began = time.perf_counter()
-        self._stopwatch.add_hooks(recorder.state.take_spent())
+        if recorder.state.spent:
+            self._stopwatch.add_hooks(recorder.state.take_spent())
         if scale is not None:
             recorder.carry(SCALE, scale)
             recorder.scaled = _GRADIENTS

@@ -69,6 +69,7 @@ class Pipeline:
         self._unjudged: list[Figures] = []  # of steps that are written
         self._since = 0.0  # wall time of the first that waits for either
         self._measured: tuple[Plan, int, int] | None = None
+        self._places = surroundings.number_of_places
         self._written = self._judged = 0  # steps so far
         self.first: Step | None = None
         self.last: Step | None = None
@@ -90,7 +91,9 @@ class Pipeline:
     def _take(self, observation: Observation) -> None:
         around = self._surroundings
         recorder = self._recorder
-        measured = recorder.plan, recorder.state.reached, around.number_of_places
+        if observation.look is not None:  # a place is met in such a step alone
+            self._places = around.number_of_places
+        measured = recorder.plan, recorder.state.reached, self._places
         if measured != self._measured:
             self._meet(measured)
         number = observation.step

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from layerscope.diagnose import Finding
 from layerscope.record.look import Look
 from layerscope.record.observation import LOSS, LOSS_OF_RANK_0
+from layerscope.record.search import Search
 from layerscope.session.stopwatch import Stopwatch
 from layerscope.session.watched_run import IN_OUR_OWN_WAY, WatchedRun
 
@@ -49,7 +50,7 @@ class Session(WatchedRun):
             if self._output is not None:
                 self._output.pipeline.drain()
             self._hooks.follow(change, step)
-        self._hooks.begin(is_due, looks, self._cadence.search(step))
+        self._hooks.begin(is_due, looks, self._cadence.search(step) if looks else Search.NONE)
         clock = time.perf_counter if self._stopwatch.begin(is_due) else None
         self._recorder.state.clock = clock
 
@@ -133,7 +134,8 @@ class Session(WatchedRun):
         )
         self._has_loss = False
         self._hooks.tell_unmeasured(step)
-        self._cadence.keep_to(stopwatch.interval, step)
+        if stopwatch.interval != self._cadence.interval:
+            self._cadence.keep_to(stopwatch.interval, step)
         if self._output is None or (incomplete and observation.is_empty):
             return
         self._output.pipeline.take(observation)

@@ -18,8 +18,11 @@ def gradient_norm(network: nn.Module) -> Pending[float]:
     NaN where there are none, or where a process has parts of them only; from a CUDA device it comes
     later.
     """
-    every = (each.grad for each in parameters_of(network).values())
-    gradients = [gradient for gradient in every if gradient is not None]
+    every = parameters_of(network).values()
+    gradients = [gradient for each in every if (gradient := each.grad) is not None]
     if not gradients or any(type(g) is not Tensor or g.is_sparse for g in gradients):
         return NONE
-    return on_host(torch.nn.utils.get_total_norm(gradients)).then(float)
+    device = gradients[0].device
+    with torch.no_grad():
+        each = [norm.to(device) for norm in torch._foreach_norm(gradients)]
+        return on_host(torch.linalg.vector_norm(torch.stack(each))).then(float)

@@ -28,14 +28,12 @@ class SeenOptimizers:
         self._in_vain: list[Optimizer] = []  # in this step
 
     def note(self, optimizer: Optimizer, *, is_first: bool) -> None:
-        """One takes a step of the network's parameters. One that is made anew in each, of the same
-        parameters, takes the place of the one before: nobody else may keep that.
+        """One that is not known takes a step of the network's parameters. One that is made anew in
+        each, of the same parameters, takes the place of the one before: nobody else may keep that.
 
         Args:
             is_first: whether no step was seen before this one, nor by the run that goes on.
         """
-        if optimizer in self.of_network:
-            return
         has = frozenset(given_to(optimizer))
         for other in [each for each, had in self.of_network.items() if had == has]:
             del self.of_network[other]

@@ -100,8 +100,10 @@ def _is_mixed(gradient: Tensor) -> Tensor:
 def _both_ends_move_alike(now: Tensor, before: Tensor) -> bool:
     if now.shape != before.shape or now.device != before.device or not now.is_cpu:
         return True  # of a device all are asked at once
-    first, last = float(now[0]) - float(before[0]), float(now[-1]) - float(before[-1])
-    rounded = torch.finfo(now.dtype).eps * max(abs(float(now[0])), abs(float(now[-1])))
+    ends = slice(None, None, len(now) - 1)
+    (left, right), (was_left, was_right) = now[ends].tolist(), before[ends].tolist()
+    first, last = left - was_left, right - was_right
+    rounded = torch.finfo(now.dtype).eps * max(abs(left), abs(right))
     return first != 0 and abs(first - last) <= 8 * rounded + 2 * _ROUNDED * abs(first)
 
 
