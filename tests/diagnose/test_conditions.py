@@ -500,7 +500,7 @@ def test_what_makes_gradients_no_larger_is_not_told(power, loss):
     [(8, 0.5, "warning"), (8, 1e-3, None), (16, 1e-3, "note"), (2, 0.5, None)],
 )
 def test_gradients_of_a_few_passes_are_told_as_a_cause_alone(passes, update, severity):
-    of_mean = {"loss_reduction": 1.0, "samples": 32, "beta_ratio": 0}
+    of_mean = {"loss_reduction": 1.0, "samples": 32, "squares_averaged": 0}
     told = raised(0, 3.0, update, **of_mean, passes=passes)
     assert [f.severity for f in told] == ([] if severity is None else [severity])
     assert all(f"divided by {passes}" in f.remedy for f in told)

@@ -97,6 +97,7 @@ def erratic(seed, steps):
         *(("labels_seen", 3), ("optimizer", 1), ("optimizers", 2), ("beta_ratio", 3)),
     ):
         figures[name][:] = rng.integers(0, highest, steps)
+    figures["squares_averaged"][:] = figures["beta_ratio"]
     if seed % 2:
         figures["labels_new"][:] = rng.choice([np.nan, 0, 0, 0.5], steps)
     figures["cuts_in_vain"][:] = 3 * (seed % 5 == 2) - 3 * (seed % 5 == 3)

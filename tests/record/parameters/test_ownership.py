@@ -41,6 +41,16 @@ def test_the_ratio_of_betas_is_the_largest_of_any_group():
     assert figures(network, torch.optim.SGD(network.parameters()))["beta_ratio"] == 0
 
 
+def test_a_second_beta_of_nothing_averages_one_square_and_none_is_no_average():
+    network = nn.Linear(2, 2)
+    groups = [{"params": [network.weight]}, {"params": [network.bias], "betas": (0.9, 0.0)}]
+    of_adam = figures(network, torch.optim.Adam(groups))
+    assert of_adam["squares_averaged"] == 1 and 1e5 < of_adam["beta_ratio"] < 1e6
+    usual = figures(network, torch.optim.Adam(network.parameters()))
+    assert usual["squares_averaged"] == pytest.approx(1000)
+    assert figures(network, torch.optim.SGD(network.parameters()))["squares_averaged"] == 0
+
+
 def test_the_epsilon_of_adam_counts_and_none_of_others():
     network = nn.Linear(3, 2)
     adam = torch.optim.Adam([{"params": [network.weight]}, {"params": [network.bias], "eps": 0.1}])

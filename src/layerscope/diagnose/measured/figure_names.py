@@ -230,6 +230,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "weights_undone": "steps in a row, up to this one, of which a tenth or less was left",
     "goes_on": "1 if an optimizer had taken steps before this run, else 0",
     "beta_ratio": "of Adam and its kind, beta1 / sqrt(beta2); 0 without betas",
+    "squares_averaged": "of those, over how many steps squares are averaged, 1 / (1 - beta2); or 0",
     "epsilon_lost": "1 if what an optimizer adds to such a root is 0 in the weights' type, else 0",
     "momentum": "the largest momentum of SGD and its kind that is not damped; 0 without one",
     "epsilon": "of those, what is added to the root of the average of squares; 0 without",

@@ -54,7 +54,7 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     over_outputs = np.abs(times / figures["outputs"] - 1) < _MEAN  # as many as samples, by chance
     summed &= ~(over_outputs & np.isin(figures["loss_kind"], _OF_ELEMENTS))
     scaled &= memory.known("divided", figures["gradients_divided"]) == 1
-    with_betas = memory.known("betas", figures["beta_ratio"]) > 0
+    with_betas = memory.known("betas", figures["squares_averaged"]) > 0
     passes = np.where(np.abs(times - 1) < _MEAN, figures["passes"], np.nan)
     added = (passes >= _PASSES) & ~with_betas & memory.loss_curve.of(figures).alone
     # Of several passes each is a part of the mean.

@@ -17,6 +17,10 @@ _LONG = 200.0
 """Steps that a momentum adds up: of 0.995. Twice as many as nnU-Net's 0.99, the largest that is
 usual."""
 
+_SHORT = 2.0
+"""Steps that squares are averaged over: of a beta2 of 0.5. The smallest that is usual is 0.9, which
+is ten."""
+
 _ADVICE = (
     Advice(
         "the optimizer is made anew {value:.2g} times a step: its momentum and its averages begin "
@@ -43,6 +47,13 @@ _ADVICE = (
         "momentum=0.9; with less of it lr may be larger",
         (_LONG, np.nan, np.nan),
     ),
+    Advice(
+        "the optimizer's second beta averages the squares of the last {value:.2g} of the gradients "
+        "or so (limit {threshold:g}): each gradient is divided by little more than itself, so all "
+        "weights move by about lr in every step, by noise as far as by a slope",
+        "betas=(0.9, 0.999): the second is that of the squares",
+        (_SHORT, np.nan, np.nan),
+    ),
 )
 
 
@@ -50,7 +61,7 @@ _ADVICE = (
 def optimizer_averages(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Optimizers that were made of the parameters of one before / the steps since the last look; or
     beta1 / sqrt(beta2) of Adam and its kind; or epsilon / the largest RMS of a layer's gradient; or
-    how many steps an undamped momentum m adds up, 1 / (1 - m).
+    how many steps an undamped momentum m adds up, 1 / (1 - m), or Adam averages squares over.
     """
     last = memory.of_run("last", 2)
     made = np.full(len(figures.steps), np.nan)
@@ -68,13 +79,15 @@ def optimizer_averages(figures: Figures, thresholds: Thresholds, memory: Memory)
     momentum = figures["momentum"].astype(np.float64)
     adds_up = 1 / np.maximum(1 - momentum, 1e-9)
     long = (adds_up > _LONG * (1 + 1e-4)) & ~(exchanged | drowns | (made > _OFTEN))
-    values = np.select((exchanged, drowns, long), (ratio, times, adds_up), made)
+    averaged = figures["squares_averaged"].astype(np.float64)
+    short = (averaged >= 1) & (averaged <= _SHORT) & ~(exchanged | drowns | long | (made > _OFTEN))
+    values = np.select((exchanged, drowns, long, short), (ratio, times, adds_up, averaged), made)
     return Symptoms.of_run(
         "optimizer",
         values,
-        np.where(exchanged | (made > _OFTEN), 2, np.where(drowns | long, 1, 0)),
+        np.where(exchanged | (made > _OFTEN), 2, np.where(drowns | long | short, 1, 0)),
         *_ADVICE,
         source="torch.optim: what an optimizer averages is in its state",
         lasting=thresholds.lasting,
-        cause=np.select((drowns, long), (2, 3), exchanged),
+        cause=np.select((drowns, long, short), (2, 3, 4), exchanged),
     )

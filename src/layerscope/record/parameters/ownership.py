@@ -48,6 +48,7 @@ def ownership(network: nn.Module, optimizers: Iterable[Optimizer]) -> Ownership:
         "weight_decay": max(decays, default=0.0),
         "maximize": float(any(group.get("maximize") is True for group in groups)),
         "beta_ratio": max(map(_beta_ratio, groups), default=0.0),
+        "squares_averaged": min(filter(None, map(_squares_averaged, groups)), default=0.0),
         "momentum": max(map(_momentum, groups), default=0.0),
         "epsilon": max(map(_epsilon, groups), default=0.0),
         "epsilon_lost": float(any(map(_loses_epsilon, groups))),
@@ -64,11 +65,25 @@ def given_to(optimizer: Optimizer) -> dict[int, nn.Parameter]:
     return {id(p): p for group in getattr(optimizer, "param_groups", ()) for p in group["params"]}
 
 
-def _beta_ratio(group: Mapping[str, Any]) -> float:
+_LEAST_BETA = 1e-12
+"""What stands for a beta2 of 0: JSON has no infinity."""
+
+
+def _betas(group: Mapping[str, Any]) -> tuple[float, float] | None:
     betas = group.get("betas")
-    if not isinstance(betas, tuple) or len(betas) != 2 or not float(betas[1]) > 0:
-        return 0.0
-    return float(betas[0]) / math.sqrt(betas[1])
+    if not isinstance(betas, tuple) or len(betas) != 2:
+        return None
+    return float(betas[0]), float(betas[1])
+
+
+def _beta_ratio(group: Mapping[str, Any]) -> float:
+    betas = _betas(group)
+    return 0.0 if betas is None else betas[0] / math.sqrt(max(betas[1], _LEAST_BETA))
+
+
+def _squares_averaged(group: Mapping[str, Any]) -> float:
+    betas = _betas(group)
+    return 0.0 if betas is None else 1 / (1 - betas[1])
 
 
 def _momentum(group: Mapping[str, Any]) -> float:
