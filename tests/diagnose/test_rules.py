@@ -3390,3 +3390,33 @@ def test_a_head_that_no_loss_looks_at_may_be_a_term_that_is_left_out(end):
     told = rules_and_words(figures)["no_gradient"]
     assert (told.severity, told.layer) == ("note", "01_linear")
     assert ("has a term for each output" in told.remedy) == end
+
+
+@pytest.mark.parametrize(
+    ("times", "averaged", "told"),
+    [(205.0, 0.0, True), (205.0, 1000.0, False), (1.0, 0.0, False), (np.nan, 0.0, False)],
+)
+def test_a_loss_that_is_a_sum_and_not_finite_is_told_as_both_from_one_look_on(
+    times, averaged, told
+):
+    figures = healthy(network())
+    figures["loss_reduction"][0], figures["samples"][0], figures["outputs"][0] = times, 205, 10
+    figures["squares_averaged"][0], figures["loss"][2:] = averaged, np.inf
+    finding = rules_and_words(figures)["loss_not_finite"]
+    assert ("a sum over the batch, 205 times the mean" in finding.explanation) == told
+    assert ("reduction='mean'" in finding.remedy) == told
+    assert finding.step == 2
+
+
+@pytest.mark.parametrize(
+    ("ignored", "words"),
+    [(0.0, "targets that were looked at"), (0.5, "targets that the loss took"), (31 / 32, None)],
+)
+def test_only_samples_that_the_loss_takes_count_as_being_of_one_class(ignored, words):
+    figures = healthy(network(), 300)
+    looked = {"labels_seen": 1, "label": 0, "samples": 32, "ignored_share": ignored}
+    for name, value in looked.items():
+        figures[name][::10] = value
+    finding = rules_and_words(figures).get("one_class")
+    assert (finding is None) == (words is None)
+    assert finding is None or words in finding.explanation

@@ -77,6 +77,7 @@ def widths(layer, x, folder):
         (OverChannels(6, 24), torch.randn(8, 6, 6), (6, 24)),
         (nn.Conv1d(6, 24, 3, groups=2), torch.randn(8, 6, 9), (9, 24)),
         (nn.ConvTranspose1d(6, 24, 3), torch.randn(8, 6, 9), None),
+        (nn.EmbeddingBag(6, 24), torch.zeros(8, 3, dtype=torch.long), None),
     ],
 )
 def test_what_goes_in_and_comes_out_tells_which_axis_of_a_matrix_is_which(

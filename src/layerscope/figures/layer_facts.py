@@ -188,9 +188,10 @@ Width = tuple[int, int]
 
 
 def width_of(module: nn.Module, features: tuple[int, int]) -> Width | None:
-    """Of a module's own weight; None without one, and of a transposed convolution, in whose shape
-    it does not stand. A matrix may be [outputs, inputs], as torch's own are, or [inputs, outputs],
-    as GPT-2's are and any that is written as `x @ W`.
+    """Of a module's own weight; None without one, of a table of embeddings, from which rows are
+    taken, and of a transposed convolution, in whose shape it does not stand. A matrix may be
+    [outputs, inputs], as torch's own are, or [inputs, outputs], as GPT-2's are and any that is
+    written as `x @ W`.
 
     Args:
         features: how many numbers it takes and gives, each 0 if that is not known.
@@ -199,8 +200,8 @@ def width_of(module: nn.Module, features: tuple[int, int]) -> Width | None:
     weight = dict(module.named_parameters(recurse=False)).get("weight")
     if isinstance(module, nn.Linear):
         return int(module.in_features), int(module.out_features)  # numpy's, of np.prod: no JSON
-    is_turned = getattr(module, "transposed", False) or isinstance(module, nn.Embedding)
-    if is_turned or weight is None or weight.ndim < _MATRIX:
+    is_table = isinstance(module, (nn.Embedding, nn.EmbeddingBag))
+    if is_table or getattr(module, "transposed", False) or weight is None or weight.ndim < _MATRIX:
         return None
     return _oriented(weight, *features)
 

@@ -133,14 +133,22 @@ class OutputFigures:
                 self.may_have_column = column != -1
         if output.alone and not ends.given:  # of tokens most classes are never the likeliest
             figures |= self._uncalled.figures(view, values, self.labels)
-            if output.by_sample:  # of tokens padding is left out
-                figures |= ignored_figures(view, values, self.labels)
+        if output.alone and output.by_sample and _has_a_text_each(ends, output.samples):
+            figures |= ignored_figures(view, values, self.labels)
         return figures
 
 
 def at_once(figures: Mapping[str, float | Pending[Any]]) -> dict[str, float]:
     """What was seen as figures: waits for those that are pending."""
     return {name: at_hand(value) for name, value in figures.items()}
+
+
+def _has_a_text_each(ends: Ends, samples: int) -> bool:
+    """Whether each row of the output is of a row of tokens, if any came: where it is of one token,
+    the loss leaves padding out.
+    """
+    shapes = [tokens.shape for tokens in ends.tokens]
+    return not ends.given or any(rows == samples and columns > 1 for rows, columns in shapes)
 
 
 def targets_beside(ends: Ends, loss: float, scale: float) -> dict[str, float]:

@@ -643,3 +643,14 @@ def test_squares_of_outputs_and_a_number_are_no_error_of_all_pairs(outputs):
     assert seen(lambda z: z.square().mean() + 1.5, (N, outputs)).kind is Loss.UNKNOWN
     targets = VALUES[:, 0] - VALUES.mean() + 0.1
     assert seen(lambda z: (z - targets).square().mean(), (N, 1)).broadcast
+
+
+@pytest.mark.parametrize(("sign", "kind"), [(1, Loss.LOG_OF_OUTPUT), (-1, Loss.LOG_LIKELIHOOD)])
+def test_the_logarithm_of_equal_probabilities_is_told_from_minus_these_by_its_value(sign, kind):
+    def loss(p):
+        at = p.gather(1, LABELS[:, None])
+        return -at.log().sum() if sign > 0 else -at.sum()
+
+    view = seen(loss, activate=lambda z: torch.full_like(z, 1 / CLASSES))
+    assert view.kind is kind
+    assert view.reduction == pytest.approx(N)

@@ -31,8 +31,14 @@ def log_of_sum(output: Matrix) -> Matrix:
     return largest + np.log(np.exp(output - largest[:, None]).sum(1))
 
 
-def classification_loss(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
-    """A loss whose targets are class numbers."""
+def classification_loss(
+    output: Matrix, gradient: Matrix, rows: int, loss: float = math.nan
+) -> LossView | None:
+    """A loss whose targets are class numbers.
+
+    Args:
+        loss: its value, which tells -log p from -p where all p are the same; NaN if unknown.
+    """
     size = np.abs(gradient).sum(1)
     target = gradient.argmin(1)
     every = np.arange(len(output))
@@ -42,10 +48,11 @@ def classification_loss(output: Matrix, gradient: Matrix, rows: int) -> LossView
         at = -gradient[every, target]
         targets = target[:, None].astype(np.float64)
         # k at the target's place, or k / p there: equal parts, or in proportion to 1 / output.
-        if alike(at):
-            return LossView(Loss.LOG_LIKELIHOOD, float(np.median(at)) * rows, targets)
         scaled = at * output[every, target]
-        if (scaled > 0).all() and alike(scaled):
+        of_output = bool((scaled > 0).all()) and alike(scaled)
+        if alike(at) and not (of_output and loss > 0):  # minus what is above 0 is below it
+            return LossView(Loss.LOG_LIKELIHOOD, float(np.median(at)) * rows, targets)
+        if of_output:
             return LossView(Loss.LOG_OF_OUTPUT, float(np.median(scaled)) * rows, targets)
         return None
     if (shares := _of_shares(output, gradient, rows)) is not None:

@@ -127,14 +127,17 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float, square: floa
     if output.shape[1] > 1:
         told = known & (gradient < 0).any(1)
         if told.all():
-            found, certain = classification_loss(output, gradient, rows), None
+            found, certain = classification_loss(output, gradient, rows, loss), None
         else:
             # A row that is certain of its target has no gradient either, or rounding at the places
             # of the others, and is no padding.
             certain = finite & ~told & (softmax(output).max(1) > 1 - 1e-5)
             told = known & ~certain
             count = max(round(rows * (told | certain).mean()), 1)
-            found = classification_loss(output[told], gradient[told], count) if told.any() else None
+            if told.any():
+                found = classification_loss(output[told], gradient[told], count, loss)
+            else:
+                found = None
         if found is not None:
             if certain is None or found.targets is None or found.kind is not Loss.CROSS_ENTROPY:
                 return found

@@ -3,31 +3,18 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.losses.loss_kind import Loss
 from layerscope.diagnose.questions.in_each_look import LOOKS
 from layerscope.diagnose.questions.solved import is_learning
-
-_TIMES = 10.0
-"""A sum over fewer samples changes the pace by less than what one tries of learning rates."""
+from layerscope.diagnose.questions.summed_loss import TIMES, is_scaled, is_summed
 
 _PASSES = 4
 """Fewer may be of a loss each, and none of them a part of a batch."""
 
-# Their mean is over all elements, that of others over samples.
-_OF_ELEMENTS = (Loss.BINARY, Loss.BINARY_LOGITS, Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
-
 _MEAN = 0.01
 """How far from 1 the loss / its mean may be: weights that differ, rounding."""
 
-_WHOLE = 0.02
-"""How far from a whole number of times the samples: a loss of another form may be any times."""
-
 _SEVERAL = 8
 """Samples of a batch: of fewer one may be all that has a label."""
-
-_BEYOND_ANY_SUM = 2.0
-"""Times the elements of the output: no sum over them is as large."""
-
 
 _CRITERION = (
     "the criterion itself as the loss: its least is at the same outputs, and its gradients do not "
@@ -42,24 +29,14 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     power of a mean multiplies its gradients by; or the samples of a batch whose loss has only one.
     """
     times = figures["loss_reduction"].astype(np.float64)
-    of_samples = times / figures["samples"]
-    summed = (times > _TIMES) & (of_samples > 0.9)
-    # Over the elements of each sample, too; of a padded batch over nearly all places.
-    is_whole = np.abs(of_samples - np.round(of_samples)) < _WHOLE * of_samples
-    summed &= is_whole | (of_samples < 1)
-    power = np.log2(np.where(times > 0, times, np.nan))
-    most = _BEYOND_ANY_SUM * figures["samples"] * np.fmax(figures["outputs"], 1)
-    scaled = (np.abs(power - np.round(power)) < 1e-3) & (times > most)
-    summed &= ~scaled
-    over_outputs = np.abs(times / figures["outputs"] - 1) < _MEAN  # as many as samples, by chance
-    summed &= ~(over_outputs & np.isin(figures["loss_kind"], _OF_ELEMENTS))
+    summed, scaled = is_summed(figures), is_scaled(figures)
     scaled &= memory.known("divided", figures["gradients_divided"]) == 1
     with_betas = memory.known("betas", figures["squares_averaged"]) > 0
     passes = np.where(np.abs(times - 1) < _MEAN, figures["passes"], np.nan)
     added = (passes >= _PASSES) & ~with_betas & memory.loss_curve.of(figures).alone
     # Of several passes each is a part of the mean.
     again = (np.abs(times * figures["samples"] - 1) < _MEAN) & (figures["passes"] <= 1)
-    again &= (figures["samples"] > _TIMES) & ~with_betas
+    again &= (figures["samples"] > TIMES) & ~with_betas
     curve = memory.loss_curve.of(figures)
     stays = (curve.known >= thresholds.patience) & ~is_learning(figures, memory)
     power, loss = figures["loss_raised"].astype(np.float64), figures["loss"]
@@ -98,13 +75,13 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             "gradient scaler has multiplied the loss, and nothing divides them by it again",
             "scaler.step(optimizer) and scaler.update() in the place of optimizer.step(); and "
             "scaler.unscale_(optimizer) before gradients are clipped",
-            (_TIMES, _TIMES, np.nan),
+            (TIMES, TIMES, np.nan),
         ),
         Advice(
             "the loss is the mean over {value:.0f} samples, divided by their number once more: the "
             "gradients are {value:.0f} times smaller than those of the mean",
             "the loss itself, which is a mean already, and not loss / {value:.0f}",
-            (_TIMES, _TIMES, np.nan),
+            (TIMES, TIMES, np.nan),
         ),
         Advice(
             "the loss is exp() of a criterion: the gradients are {value:.3g} times the criterion's "
@@ -125,7 +102,7 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             "are the steps of one sequence, of which the last is judged",
             (_SEVERAL - 1.0, np.nan, np.nan),
         ),
-        limits=(_TIMES, np.nan, np.nan),
+        limits=(TIMES, np.nan, np.nan),
         source="Goyal et al. 2017, section 2.1: the loss is a mean, or lr follows the batch",
         lasting=LOOKS,
         cause=np.select((of_one, of_exp, of_power, scaled, again), (6, 4, 5, 2, 3), added),

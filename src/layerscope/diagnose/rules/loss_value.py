@@ -9,6 +9,7 @@ from layerscope.diagnose.measured.figures import Flags, Series
 from layerscope.diagnose.measured.loss_curve import WINDOW
 from layerscope.diagnose.questions.in_each_look import LOOKS, in_each_look
 from layerscope.diagnose.questions.loss_terms import is_of_no_known_kind, is_of_rewards
+from layerscope.diagnose.questions.summed_loss import is_summed
 from layerscope.diagnose.questions.target_bits import targets_beyond_bits
 
 _ROOT_OF_LARGEST = 1e18  # float32's largest number is 3e38, and errors are squared
@@ -38,6 +39,14 @@ _ALIGNMENT = Advice(
     "infinite where a text has more letters than the output has steps",
     "more steps in the output, at least as many as letters and one for each pair of equal ones "
     "that follow each other; or leave such texts out, as zero_infinity=True does",
+)
+_OF_A_SUM = Advice(
+    "the loss is not finite, though all outputs of the network are; it is a sum over the batch, "
+    "{value:.4g} times the mean, and the steps before were as many times as large as those of a "
+    "mean",
+    "reduction='mean', or an optimizer.lr divided by {value:.4g}; and look in your own loss for a "
+    "log or a division of what may be 0, or an exp of what may be large: "
+    "torch.nn.functional.cross_entropy takes logits",
 )
 _NEGATIVE = (
     Advice(
@@ -111,6 +120,11 @@ def loss_not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
     values = wrong.astype(np.float64)
     alone = _is_one_sample(figures, memory)
     aligns = memory.known("alignment", figures["of_alignment"]) == 1
+    # Adam and its kind do not see it.
+    summed = is_summed(figures) & ~(figures["squares_averaged"] > 0) & ~(figures["passes"] > 1)
+    looked = ~np.isnan(figures["loss_reduction"])
+    times = np.where(looked, np.where(summed, figures["loss_reduction"], 0.0), np.nan)
+    times = np.nan_to_num(memory.known("summed", times))
     if not wrong.any():
         return Symptoms.of_run("loss", values)
     largest = np.fmax(-figures["activation_min"], figures["activation_max"])
@@ -120,12 +134,12 @@ def loss_not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
     severity = np.where(wrong & ~passed_on, 3, 0).astype(np.int8)
     return Symptoms.of_run(
         "loss",
-        values,
+        np.where(wrong & (times > 0) & ~(aligns | alone), times, values),
         severity,
-        *(_NOT_FINITE, _ONE_SAMPLE, _ALIGNMENT),
+        *(_NOT_FINITE, _ONE_SAMPLE, _ALIGNMENT, _OF_A_SUM),
         limits=(np.nan, np.nan, 0.0),
         source="any at all",
-        cause=np.select((aligns, alone), (2, 1), 0),
+        cause=np.select((aligns, alone, times > 0), (2, 1, 3), 0),
     )
 
 

@@ -28,6 +28,9 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     unknown = figures["loss_kind"] == Loss.UNKNOWN
     # A class of a contrastive loss is a place: that of the partner, and often the first.
     several |= memory.known("candidates", figures["candidates"]) > 0
+    ignored = np.nan_to_num(figures["ignored_share"])
+    counted = np.round(figures["samples"] * (1 - ignored))
+    chosen = memory.ever("chosen", ignored > 0)
     for row in np.flatnonzero((figures["labels_seen"] >= 1) | unknown).tolist():
         here = float(figures["label"][row])
         if np.isnan(seen):
@@ -37,7 +40,7 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
             continue
         # What cannot be told has no label, and NaN is no other's equal.
         mixed = figures["labels_seen"][row] > 1 or here != label or several[row]
-        seen = -np.inf if mixed else seen + float(figures["samples"][row])
+        seen = -np.inf if mixed else seen + float(counted[row])
         looks += 1
         values[row] = float(seen >= _ENOUGH and looks >= _LOOKS)
     memory.of_run("one_class", 3)[:] = seen, label, looks
@@ -81,9 +84,17 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
             "returns for that action, the last of an episode too; else rewards are too rare for "
             "chance to find one: more steps in each update, or a task that is easier at first",
         ),
+        Advice(
+            "all targets that the loss took so far are of one class, and some samples get no "
+            "gradient from it: nothing but that class can be learned",
+            "look at what the loss leaves out: an ignore_index or a weight of 0 that is a class's "
+            "own, or a minimum or topk that keeps the easiest samples",
+        ),
         warning=0.0,
         source="the targets, read off the loss's gradient on the output",
-        cause=np.select((no_reward, of_errors & ~numbered), (3, np.where(of_one_number, 1, 2)), 0),
+        cause=np.select(
+            (no_reward, of_errors & ~numbered, chosen), (3, np.where(of_one_number, 1, 2), 4), 0
+        ),
     )
 
 
