@@ -3372,6 +3372,27 @@ def test_targets_of_an_error_beside_other_terms_are_told_where_the_loss_is_of_no
     assert not told or "beside other terms" in finding.explanation
 
 
+@pytest.mark.parametrize(
+    ("kind", "told", "severity"),
+    [
+        (6, {"target_max": 1.3, "target_std": 1.0}, "warning"),
+        (6, {"target_max": 1.1, "target_std": 1.0}, "note"),
+        (6, {"target_max": 1.0, "target_std": 1.0}, None),
+        (6, {"target_max": 1.3, "target_std": 1.0, "output_high": np.inf}, None),
+        (0, {"target_beyond": 0.3}, "warning"),
+        (0, {"target_beyond": 0.04}, None),
+    ],
+)
+def test_targets_beyond_a_clamp_are_told(kind, told, severity):
+    figures = healthy(network())
+    usual = {"loss_kind": kind, "target_min": 0.5, "output_low": 0.0, "output_high": 1.0}
+    for name, value in (usual | told).items():
+        figures[name][::10] = value
+    finding = rules_and_words(figures).get("target_out_of_range")
+    assert (finding and finding.severity) == severity
+    assert finding is None or "a clamp leaves" in finding.explanation
+
+
 @pytest.mark.parametrize(("looks", "told"), [((1, 1, 1), True), ((1, 1, 0), False)])
 def test_a_term_that_is_cut_off_from_what_is_trained_is_told_in_three_looks(figures, looks, told):
     figures["number_added"][::10] = 0

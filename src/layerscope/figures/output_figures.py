@@ -83,16 +83,24 @@ class OutputFigures:
         if picked is not None and of_picked is not None:
             values = picked
             view = view_loss(values, of_picked, output.samples, loss, square)
-        view = within_range(view, values, *function.range)
+        low, high = bounds = _bounds(ends, output)
+        if any(map(math.isfinite, bounds)):
+            figures |= {"output_low": low, "output_high": high}
+        low, high = max(low, function.range[0]), min(high, function.range[1])
+        view = within_range(view, values, low, high)
         given = [each.values.numpy() for each in ends.data]
         given += [] if output.given is None else [output.given.get().numpy()]
-        if view.kind is Loss.UNKNOWN and any(map(math.isfinite, function.range)):
+        if view.kind is Loss.UNKNOWN and (math.isfinite(low) or math.isfinite(high)):
             targets = targets_among(values, gradient, given)
             about = output.function.name, output.samples * values.shape[1]
             if targets is None and ends.form is not None and ends.form.mean_square == about:
                 targets = targets_of_mean(values, gradient, output.samples, loss, square)
-            if targets is not None:
-                figures["target_beyond"] = beyond(targets, *function.range)
+            if ends.form is not None and ends.form.clamped is not None:
+                targets = targets_of_mean(values, gradient, output.samples, loss, square)
+                # Those of outputs that are cut off are not known.
+                targets = None if targets is None else targets[gradient != 0]
+            if targets is not None and targets.size > 1:
+                figures["target_beyond"] = beyond(targets, low, high)
         figures |= {
             "loss_kind": float(view.kind),
             # Of a loss that is made of several outputs one does not know this one's part.
@@ -141,6 +149,12 @@ class OutputFigures:
 def at_once(figures: Mapping[str, float | Pending[Any]]) -> dict[str, float]:
     """What was seen as figures: waits for those that are pending."""
     return {name: at_hand(value) for name, value in figures.items()}
+
+
+def _bounds(ends: Ends, output: Output) -> tuple[float, float]:
+    """Between which numbers the output is clamped, by the network or by the loss."""
+    of_loss = None if ends.form is None else ends.form.clamped
+    return output.function.bounds if of_loss is None else of_loss
 
 
 def _has_a_text_each(ends: Ends, samples: int) -> bool:

@@ -1,10 +1,12 @@
 """Whether the errors of single samples are cut off above is read off the graph of the loss."""
 
+import math
+
 import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from layerscope.record.graph.capped_loss import is_capped
+from layerscope.record.graph.capped_loss import clamped_of_mean_square, is_capped
 from layerscope.record.graph.marked_outputs import MarkedOutputs
 
 Y, T = torch.tensor([0, 1, 2, 1, 0, 2, 1, 2]), torch.linspace(-1, 1, 24).reshape(8, 3)
@@ -59,3 +61,31 @@ def test_a_loss_that_cuts_off_errors_above_is_told_from_one_that_leaves_out_what
     if after:
         loss.backward()
     assert is_capped(loss.grad_fn, outputs) == (kind in CAPPED)
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize(
+    ("loss_of", "bounds"),
+    [
+        (lambda z: F.mse_loss(z.clamp(0, 1), T), (0, 1)),
+        (lambda z: ((z.view(24).clamp(max=2.0) - T.view(24)) ** 2).mean(), (-math.inf, 2)),
+        (lambda z: (T - F.hardtanh(z)).pow(2).mean(), (-1, 1)),
+        (lambda z: F.mse_loss(z, T), None),
+        (lambda z: F.mse_loss(2 * z.clamp(0, 1), T), None),
+        (lambda z: F.mse_loss((z - T).clamp(0, 1), T), None),
+        (lambda z: F.l1_loss(z.clamp(0, 1), T), None),
+        (lambda z: F.mse_loss(z.clamp(0, 1), T, reduction="sum"), None),
+        (lambda z: F.mse_loss(torch.minimum(z, torch.tensor(1.0)), T), None),
+        (lambda z: (z.clamp(0, 1) - T).pow(4).mean(), None),
+    ],
+)
+def test_an_output_that_the_loss_clamps_before_it_squares_differences_is_told_with_its_bounds(
+    loss_of, bounds, after
+):
+    output = torch.randn(8, 3, requires_grad=True) * 2
+    outputs = MarkedOutputs()
+    outputs.note(output)
+    loss = loss_of(output)
+    if after:
+        loss.backward()
+    assert clamped_of_mean_square(loss.grad_fn, outputs) == bounds

@@ -61,6 +61,21 @@ def test_a_tensor_without_a_graph_has_no_function():
     assert output_function(torch.ones(3)).name == ""
 
 
+@pytest.mark.parametrize(
+    ("function", "bounds"),
+    [
+        (lambda z: z.clamp(0, 1), (0, 1)),
+        (lambda z: z.clamp(min=-2.0).flatten(), (-2, math.inf)),
+        (lambda z: z.clamp_max(3), (-math.inf, 3)),
+        (F.relu6, (0, 6)),
+        (lambda z: z.clamp(torch.tensor(0.0), torch.tensor(1.0)), (-math.inf, math.inf)),
+        (torch.relu, (-math.inf, math.inf)),
+    ],
+)
+def test_a_clamp_by_numbers_is_told_with_its_bounds(function, bounds):
+    assert output_function(function(Z)).bounds == bounds
+
+
 @pytest.mark.parametrize(("axis", "over"), [(0, True), (-2, True), (1, False), (-1, False)])
 def test_a_softmax_along_the_samples_is_told_by_its_axis(axis, over):
     assert output_function(Z.softmax(axis)).over_samples is over

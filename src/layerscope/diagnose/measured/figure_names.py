@@ -158,6 +158,8 @@ STEP_FIGURES: Mapping[str, str] = {
     "output_min": "smallest value of the output",
     "output_max": "largest value of the output",
     "output_rms": "root mean square of the output",
+    "output_low": "the number below which a clamp, the network's or the loss's, cuts it off",
+    "output_high": "the number above which it does",
     "temperature": "what a cross-entropy divides the outputs by before its softmax; 1 for nothing",
     "logit_scale": "what cosines are multiplied by before a softmax; where it is fixed, or small",
     "logit_z": "of a cross-entropy: log of the sum of exp(logits), the mean over the samples",

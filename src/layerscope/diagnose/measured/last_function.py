@@ -7,7 +7,7 @@ from enum import IntEnum
 
 class LastFunction(IntEnum):
     """By their usual names; LINEAR is a product or convolution and no function after it, RECURRENT
-    the state of an LSTM or a GRU, CLAMP a cut at bounds that are not kept, NORMALIZED a batch,
+    the state of an LSTM or a GRU, CLAMP a cut at bounds of its own, NORMALIZED a batch,
     layer or group normalisation without weights of its own, NONE any other, or none.
     """
 

@@ -94,10 +94,16 @@ _OUT_OF_RANGE = (
         "targets scaled into that range: of an autoencoder, data of 0 to 1 before a sigmoid, and "
         "of -1 to 1 before a tanh; else no function after the last layer",
     ),
+    Advice(
+        "targets lie outside the range that a clamp leaves of the output, by {value:.2g} of their "
+        "standard deviation: it never reaches them, and gets no gradient where it is cut off",
+        "no clamp before the loss: cut outputs off where they are used, not while the network "
+        "learns; or targets scaled into that range",
+    ),
 )
 
 
-_OF_BITS = 1
+_OF_BITS, _CLAMPED = 1, 12
 
 
 @rule_of_run("target_out_of_range", looks_at="loss_kind")
@@ -119,6 +125,7 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     above = (figures["target_max"] - highs) / spread
     values = np.fmax(np.fmax(below, above), 0.0).astype(np.float64)
     values[~(binary | error)] = np.nan
+    clamped = error & ~np.isnan(figures["output_low"])
     bits = ~((figures["target_min"] < 0) | (figures["target_max"] > 1))
     each_sums = (figures["output_rows_one"] == 1) & (figures["outputs"] > 2)
     several = np.abs(np.square(figures["target_rms"]) * figures["outputs"] - 1).astype(np.float64)
@@ -149,14 +156,15 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     values = np.where(beside, figures["target_beyond"], values)
     no_shares = np.where(figures["passes"] > 1, np.nan, figures["targets_no_shares"])
     values = np.where(np.isnan(no_shares), values, no_shares > 0)
+    of_beside = np.where(np.isnan(figures["output_low"]), 11, _CLAMPED)
     ill = values > np.where(normalized, _LEFT, _BEYOND)
     cause = np.select(
         (
             *(no_shares == Shares.NEGATIVE, no_shares == Shares.OF_OTHER_SUMS, relative, hinge),
             *(error_of_shares, beside, at_once | apart, binary & bits, binary),
-            *(recurrent, normalized),
+            *(recurrent, normalized, clamped),
         ),
-        (9, 10, 7, 4, 5, 11, 3, 2, _OF_BITS, 6, 8),
+        (9, 10, 7, 4, 5, of_beside, 3, 2, _OF_BITS, 6, 8, _CLAMPED),
         0,
     )
     advice = list(_OUT_OF_RANGE)
@@ -164,7 +172,7 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     return Symptoms.of_run(
         "output",
         values,
-        np.where(ill, np.where((cause == 0) & (values < _BY_NOISE), 1, 2), 0),
+        np.where(ill, np.where(np.isin(cause, (0, _CLAMPED)) & (values < _BY_NOISE), 1, 2), 0),
         *advice,
         limits=(np.nan, _BEYOND, np.nan),
         source="the range of the function; torch.nn.BCELoss: targets between 0 and 1; Hyndman and "
@@ -200,6 +208,8 @@ def _range(figures: Figures, memory: Memory) -> tuple[Values, Values]:
     low, high = np.full(len(written), -np.inf), np.full(len(written), np.inf)
     for code in set(written[written > 0].tolist()):
         low[written == code], high[written == code] = LastFunction(int(code)).range
+    low = np.fmax(low, figures["output_low"])
+    high = np.fmin(high, figures["output_high"])
     if memory.roles.last < 0:
         return low, high
     facts: LayerFacts = memory.roles.layers[memory.roles.last]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from layerscope.measure.pending import Pending, at_hand
-from layerscope.record.graph.capped_loss import is_capped
+from layerscope.record.graph.capped_loss import clamped_of_mean_square, is_capped
 from layerscope.record.graph.criterion_in_loss import added_mean_square, broadcasts, raised
 from layerscope.record.graph.marked_outputs import MarkedOutputs
 from layerscope.record.graph.output_function import is_normalized
@@ -57,6 +57,7 @@ class LossForm:
         raised: see `raised`.
         mean_square: see `added_mean_square`.
         capped: see `is_capped`.
+        clamped: see `clamped_of_mean_square`.
         weights_free: of one whose terms have weights that are learned, and that nothing holds,
             whether these have moved the way that makes it small; None of any other.
     """
@@ -79,6 +80,7 @@ class LossForm:
     raised: float = field(default=0.0, metadata={"figure": "loss_raised"})
     mean_square: tuple[str, int] | None = None
     capped: bool = False
+    clamped: tuple[float, float] | None = None
     weights_free: Pending[bool] | None = field(default=None, metadata={"figure": "weights_free"})
 
     def figures(self) -> dict[str, float]:
@@ -125,6 +127,7 @@ def form_of(loss: Any, outputs: MarkedOutputs, earlier: Collection[object]) -> L
         is_mean=is_mean_of_torch(loss),
         raised=raised(loss),
         capped=is_capped(loss, outputs),
+        clamped=clamped_of_mean_square(loss, outputs),
     )
 
 

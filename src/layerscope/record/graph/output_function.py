@@ -31,6 +31,9 @@ _NODES, _STEPS = 64, 8
 """Behind the output, where a margin of angles takes some forty; and behind an operand."""
 
 
+NO_BOUNDS = -math.inf, math.inf
+
+
 @dataclass(frozen=True, slots=True)
 class OutputFunction:
     """What was applied last.
@@ -43,6 +46,7 @@ class OutputFunction:
         axis: along which axis, from the first, the softmax is that it is; None of any other
             function, and where axes were moved since.
         of_cosines: whether the output is made of a product of two normalised tensors.
+        bounds: between which a clamp by numbers leaves it; infinite of any other function.
         cosine_scale: the number that such a product is multiplied by, if nothing else is done to
             it; NaN else, and where the number is learned.
     """
@@ -52,6 +56,7 @@ class OutputFunction:
     axis: int | None = None
     of_cosines: bool = False
     cosine_scale: float = math.nan
+    bounds: tuple[float, float] = NO_BOUNDS
 
 
 def output_function(tensor: Tensor) -> OutputFunction:
@@ -79,7 +84,22 @@ def output_function(tensor: Tensor) -> OutputFunction:
     along = place if "softmax" in name and not moved else None
     of_cosines = _is_of_cosines(node)
     scale = _scale_of(node) if of_cosines else math.nan
-    return OutputFunction(name, over_samples, along, of_cosines, scale)
+    return OutputFunction(name, over_samples, along, of_cosines, scale, bounds_of(node))
+
+
+_BY_NUMBERS = ("ClampBackward1", "ClampMinBackward0", "ClampMaxBackward0")
+
+
+def bounds_of(node: Any) -> tuple[float, float]:
+    """Between which values a clamp by numbers leaves what it gets; NO_BOUNDS of any other function,
+    and of one by tensors, which a backward pass has freed.
+    """
+    if kind_of(node) == "Hardtanh":
+        return float(node._saved_min_val), float(node._saved_max_val)
+    if type(node).__name__ not in _BY_NUMBERS:
+        return NO_BOUNDS
+    low, high = getattr(node, "_saved_min", None), getattr(node, "_saved_max", None)
+    return -math.inf if low is None else float(low), math.inf if high is None else float(high)
 
 
 def _joins_alike(node: Any) -> bool:
