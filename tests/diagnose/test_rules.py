@@ -818,6 +818,17 @@ def test_a_penalty_that_is_warmed_up_hides_no_loss_that_rises_beside_it(end, tol
     assert ("loss_rising" in found(figures)) == told
 
 
+@pytest.mark.parametrize(("end", "told"), [(0.9, False), (1.0, True)])
+def test_a_penalty_that_is_warmed_up_hides_no_loss_that_stays_beside_it(end, told):
+    figures = healthy(network(), 160)
+    penalty, rest = np.linspace(0.0, 1.0, 160), np.linspace(1.0, end, 160)
+    figures["loss"][:] = rest + penalty
+    figures["loss_kind"][::10], figures["outputs"][::10] = Loss.CROSS_ENTROPY, 8
+    figures["loss_reduction"][::10] = 1
+    figures["loss_beside"][::10] = (penalty / (rest + penalty))[::10]
+    assert ("loss_not_falling" in found(figures)) == told
+
+
 @pytest.mark.parametrize("width", [None, (100, 100)])
 def test_a_number_that_started_at_zero_may_come_back_to_it(width):
     """As the strength of a noise: a matrix has a usual size, and grows to it."""

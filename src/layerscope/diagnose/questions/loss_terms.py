@@ -4,6 +4,7 @@ import numpy as np
 
 from layerscope.diagnose.measured.figures import Figures, Flags, Series
 from layerscope.diagnose.measured.last_known import last_known
+from layerscope.diagnose.measured.loss_curve import WINDOW
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.questions.once_a_block import once_a_block
 from layerscope.diagnose.symptoms import Severities
@@ -47,6 +48,30 @@ def without_what_grew_beside(figures: Figures, memory: Memory) -> Series:
     if np.isnan(at_first[0]) and looked.size:
         at_first[0] = beside[looked[0]]
     left = (1 - memory.known("beside", beside)) / (1 - at_first[0])
+    return np.where(left < 1, left, 1.0)
+
+
+@once_a_block
+def on_average_without_what_grew_beside(figures: Figures, memory: Memory) -> Series:
+    """The same of the last WINDOW losses together, [steps], each with the share that was known at
+    its step. While a penalty grows, the share of the latest look alone is less than theirs, and
+    makes a cross-entropy that stays where it was look as if it had fallen.
+    """
+    beside = figures["loss_beside"].astype(np.float64)
+    at_first, looked = memory.of_run("beside_at_first"), np.flatnonzero(np.isfinite(beside))
+    if np.isnan(at_first[0]) and looked.size:
+        at_first[0] = beside[looked[0]]
+    share = 1 - np.nan_to_num(memory.known("beside", beside))
+    loss = memory.loss_curve.of(figures).loss
+    known = ~np.isnan(loss)
+    left = np.full(len(loss), np.nan)
+    recent = memory.of_run("recent", 2 * WINDOW).reshape(2, WINDOW)
+    joined = np.concatenate([recent, [loss[known], (loss * share)[known]]], axis=1)
+    if known.any():
+        windows = np.lib.stride_tricks.sliding_window_view(joined, WINDOW, axis=1)[:, 1:]
+        whole, rest = windows.mean(2)
+        left[known] = rest / whole / (1 - at_first[0])
+        recent[:] = joined[:, -WINDOW:]
     return np.where(left < 1, left, 1.0)
 
 

@@ -13,7 +13,7 @@ from layerscope.diagnose.questions.larger_rate import LargerRate, larger_rate
 from layerscope.diagnose.questions.loss_terms import (
     is_of_rewards,
     may_be_of_terms,
-    without_what_grew_beside,
+    on_average_without_what_grew_beside,
 )
 from layerscope.diagnose.questions.pace import (
     falls_on,
@@ -154,7 +154,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)
-    ratio = curve.level / curve.start * without_what_grew_beside(figures, memory)
+    ratio = curve.level / curve.start * on_average_without_what_grew_beside(figures, memory)
     updates = median_update(figures, memory)
     ending = is_ending(figures, memory)
     # An error or a likelihood: its noise is that of the batches.
