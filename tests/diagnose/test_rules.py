@@ -2615,11 +2615,6 @@ def test_units_that_are_active_again_while_the_loss_falls_on_were_not_dead(until
 def test_gradients_of_many_passes_that_are_added_up_and_not_divided_are_a_note(
     figures, told, about
 ):
-    usual = {"samples": 8, "loss_reduction": 1, "passes": 16, "beta_ratio": 0, "optimizers": 1}
-
-
-def test_gradients_of_many_passes_that_are_added_up_and_not_divided_are_a_note(told, about):
-    figures = healthy(network())
     usual = {
         "samples": 8,
         "loss_reduction": 1,
