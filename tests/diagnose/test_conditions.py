@@ -28,6 +28,7 @@ from layerscope.diagnose.questions.simple_network import (
 from layerscope.diagnose.rules.learning_rate import ended_in_warm_up
 from tests.diagnose.findings.test_story import found, told
 from tests.diagnose.test_rules import (
+    at_looks,
     healthy,
     layer,
     looks_at_labels,
@@ -133,8 +134,7 @@ def test_an_error_of_several_outputs_is_a_mean_up_to_a_hundredth(reduction, is_t
 def test_a_loss_of_rewards_that_rises_is_not_said_not_to_fall(of_rewards, is_told):
     figures = healthy(network(), 160)
     figures["loss"][:] = np.linspace(1, 2, 160)
-    figures["loss_kind"][::10], figures["output_alone"][::10] = 0, 1
-    figures["of_rewards"][::10] = of_rewards
+    at_looks(figures, loss_kind=0, output_alone=1, of_rewards=of_rewards)
     assert bool({"loss_not_falling", "loss_rising"} & rules_and_words(figures).keys()) == is_told
 
 
@@ -342,8 +342,7 @@ def rated(rates, cuts=(), **others):
     figures = healthy(network(), len(rates))
     figures["learning_rate"][:] = rates
     figures["loss"][:], figures["label_entropy"][::10] = 1.3, 1.4
-    for name, value in others.items():
-        figures[name][::10] = value
+    at_looks(figures, **others)
     judge = Judge(figures.layers)
     for first, end in pairwise((0, *cuts, len(rates))):
         judge.look(figures.of_rows(slice(first, end)))

@@ -89,6 +89,12 @@ def part_until(figures, step):
     )
 
 
+def at_looks(figures, **values):
+    """Writes what every tenth step is to have of these figures."""
+    for name, value in values.items():
+        figures[name][::10] = value
+
+
 def rules_and_words(figures, thresholds=DEFAULT, **options):
     """{rule: finding} of all that is found."""
     judge = Judge(figures.layers, thresholds, **options)
@@ -1129,8 +1135,7 @@ def test_a_layer_without_a_gradient_is_told_of_unless_it_is_meant_to_have_none(k
     if kind.endswith("called"):
         facts.append(LayerFacts("06_words", "words", "Embedding", weights=("weight",)))
     figures = healthy(tuple(facts))
-    figures["owned"][::10] = 1
-    figures["no_gradient"][::10] = 0
+    at_looks(figures, owned=1, no_gradient=0)
     figures["no_gradient"][30::10, [2, *range(6, len(facts))]] = 1
     figures["weight_grad_rms"][30:, [2, *range(6, len(facts))]] = np.nan
     if kind == "of no optimizer":
@@ -1233,8 +1238,7 @@ def test_what_was_learned_counts_from_guessing_where_the_first_steps_threw_the_l
     figures = healthy(network(), 120)
     figures["loss"][:] = np.r_[[1.6, *[8.0] * 4], np.full(55, 0.5), np.full(60, 1.2)]
     figures["update_to_weight"][:] = 1e-3
-    figures["label_entropy"][::10] = entropy
-    figures["target_rms"][::10] = np.nan if told else 1.0
+    at_looks(figures, label_entropy=entropy, target_rms=np.nan if told else 1.0)
     assert ("loss_diverged" in found(figures)) == told
 
 
@@ -1475,8 +1479,7 @@ def test_an_error_whose_targets_grow_is_not_said_not_to_fall(grown, told):
 def test_features_that_hardly_vary_are_a_note():
     for spread, told in ((0.001, "note"), (0.1, None)):
         figures = healthy(network())
-        figures["input_rms"][::10] = figures["input_largest"][::10] = 1.0
-        figures["input_feature_spread"][::10] = spread
+        at_looks(figures, input_rms=1.0, input_largest=1.0, input_feature_spread=spread)
         finding = rules_and_words(figures).get("input_scale")
         assert (finding and finding.severity) == told
 
@@ -1766,8 +1769,7 @@ def test_a_value_far_from_all_others_of_its_column_is_told_of(far, rms, severity
 def test_inputs_that_were_scaled_batch_by_batch_are_told_whatever_else_is_uneven():
     for code in (1, 2):
         figures = healthy(network(), 40)
-        figures["input_rms"][::10], figures["input_by_batch"][::10] = 1, code
-        figures["input_feature_ratio"][::10] = 1e4
+        at_looks(figures, input_rms=1, input_by_batch=code, input_feature_ratio=1e4)
         assert "scaled by its own numbers" in rules_and_words(figures)["input_scale"].explanation
     figures["input_by_batch"][::10] = 0
     assert "drowns" in rules_and_words(figures)["input_scale"].explanation
@@ -1946,8 +1948,7 @@ def test_a_squared_error_as_large_as_its_targets_variance_says_nothing_of_the_in
     figures["update_to_weight"][:] *= 2
     figures["loss"][:] = level + np.random.default_rng(0).normal(0, 0.01, 240)
     figures["loss"][:40] += 1
-    figures["loss_kind"][::10], figures["loss_reduction"][::10] = 6, 1
-    figures["target_std"][::10] = 2
+    at_looks(figures, loss_kind=6, loss_reduction=1, target_std=2)
     assert ("labels_without_signal" in found(figures)) == told
 
 
@@ -2004,9 +2005,7 @@ def test_a_dropout_that_keeps_an_error_above_half_is_no_note(dropped, level, kin
     figures = healthy(network(), 400)
     figures["loss"][:] = np.r_[np.linspace(8, level, 60), np.full(340, level)]
     figures["update_to_weight"][:] = 5e-3
-    looked = {"loss_kind": kind, "loss_reduction": 1, "target_std": 2, "dropout": dropped}
-    for name, value in looked.items():
-        figures[name][::10] = value
+    at_looks(figures, loss_kind=kind, loss_reduction=1, target_std=2, dropout=dropped)
     assert found(figures).get("dropout_high", (None,))[0] == severity
 
 
@@ -2018,9 +2017,7 @@ def test_a_loss_that_stays_near_the_entropy_for_long_is_a_note(level, classes, s
     figures["update_to_weight"][:] = 2e-3
     figures["loss"][:] = np.r_[np.linspace(2.4, level, 60), np.full(340, level)]
     figures["loss"][:] += np.random.default_rng(0).normal(0, 0.01, 400)
-    looked = {"loss_kind": 1, "loss_reduction": 1, "outputs": classes, "label_entropy": 2.3}
-    for name, value in looked.items():
-        figures[name][::10] = value
+    at_looks(figures, loss_kind=1, loss_reduction=1, outputs=classes, label_entropy=2.3)
     assert found(figures).get("labels_without_signal", (None,))[0] == severity
 
 
@@ -2068,8 +2065,7 @@ def test_a_network_without_biases_that_cannot_tell_sizes_is_told_of_before_its_d
     figures = healthy(layers, 240)
     figures["loss"][:] = level + np.random.default_rng(0).normal(0, 0.003, 240)
     figures["loss"][:5] = 0.75
-    for name, value in {"label_entropy": 0.693, "outputs": 2, "input_sizes": sizes}.items():
-        figures[name][::10] = value
+    at_looks(figures, label_entropy=0.693, outputs=2, input_sizes=sizes)
     figures["dead_units"][:, 1], figures["units"][:, 1] = 0.6, 32
     findings = rules_and_words(figures)
     assert ("labels_without_signal" in findings) == told
@@ -2085,9 +2081,7 @@ def test_an_autoencoder_that_learns_the_mean_is_not_told_of_its_pairs(copies, wo
     figures["update_to_weight"][:] *= 2
     figures["loss"][:] = 4.0 + np.random.default_rng(0).normal(0, 0.01, 240)
     figures["loss"][:40] += 1
-    figures["loss_kind"][::10], figures["loss_reduction"][::10] = 6, 1
-    figures["target_std"][::10] = 2
-    figures["targets_are_inputs"][::10] = copies
+    at_looks(figures, loss_kind=6, loss_reduction=1, target_std=2, targets_are_inputs=copies)
     assert words in rules_and_words(figures)["labels_without_signal"].remedy
 
 
@@ -2191,8 +2185,7 @@ def test_a_contrastive_loss_is_measured_by_what_guessing_costs_and_not_by_its_st
 
 def test_the_place_of_a_partner_among_candidates_is_no_class():
     figures = healthy(network(), 200)
-    for name, value in (("labels_seen", 1), ("label", 0), ("samples", 64), ("loss_kind", 1)):
-        figures[name][::10] = value
+    at_looks(figures, labels_seen=1, label=0, samples=64, loss_kind=1)
     assert "one_class" in found(figures)
     figures["candidates"][::10] = 512
     assert "one_class" not in found(figures)
@@ -2230,8 +2223,7 @@ def test_a_dropout_is_named_while_it_drops_what_it_did_at_first(later, named):
 
 
 def test_a_dropout_before_a_product_at_the_end_is_not_said_to_come_after_it(figures):
-    figures["dropout"][::10], figures["loss_kind"][::10] = 0.5, 1
-    figures["output_dropped"][::10] = 0.1
+    at_looks(figures, dropout=0.5, loss_kind=1, output_dropped=0.1)
     assert "after its last layer" in rules_and_words(figures)["dropout_high"].explanation
     figures["output_function"][::10] = LastFunction.LINEAR
     told = rules_and_words(figures)["dropout_high"]
@@ -2458,9 +2450,7 @@ def test_running_statistics_that_are_mostly_those_of_the_start_are_a_note(moment
 def test_a_mean_that_is_divided_by_its_samples_once_more_is_told(times, passes, falls, severity):
     figures = healthy(network(), 120)
     figures["loss"][:] = 0.07 - 3e-4 * falls * np.arange(120)
-    looked = {"samples": 32, "loss_reduction": times, "passes": passes, "squares_averaged": 0}
-    for name, value in looked.items():
-        figures[name][::10] = value
+    at_looks(figures, samples=32, loss_reduction=times, passes=passes, squares_averaged=0)
     found = rules_and_words(figures).get("loss_reduction")
     assert (found and found.severity) == severity
     assert severity is None or "divided by their number once more" in found.explanation
@@ -2487,8 +2477,7 @@ def test_a_mean_that_is_divided_by_its_samples_once_more_is_told(times, passes, 
     ],
 )
 def test_the_factor_of_a_gradient_scaler_is_no_sum_over_the_batch(figures, times, outputs, told):
-    figures["samples"][::10], figures["loss_reduction"][::10] = 32, times
-    figures["outputs"][::10] = outputs
+    at_looks(figures, samples=32, loss_reduction=times, outputs=outputs)
     assert ("loss_reduction" in found(figures)) == told
 
 
@@ -2545,8 +2534,7 @@ def test_a_scalers_factor_that_nothing_takes_out_again_is_told(figures, divided,
 
 
 def test_a_power_of_two_that_a_sum_may_come_to_is_no_scalers_factor(figures):
-    figures["samples"][::10], figures["outputs"][::10] = 128, 1
-    figures["loss_reduction"][::10], figures["gradients_divided"][::10] = 128.0, 1.0
+    at_looks(figures, samples=128, outputs=1, loss_reduction=128.0, gradients_divided=1.0)
     assert "sum over the batch" in rules_and_words(figures)["loss_reduction"].explanation
 
 
@@ -2569,8 +2557,7 @@ def test_where_weights_are_out_of_proportion_no_learning_rate_is_advised(size, w
     ("function", "told"), [(LastFunction.NONE, True), (LastFunction.CLAMP, False)]
 )
 def test_an_output_that_a_clamp_holds_at_1_is_no_softmax(figures, function, told):
-    figures["outputs"][::10], figures["output_function"][::10] = 1, function
-    figures["output_min"][::10] = figures["output_max"][::10] = 1.0
+    at_looks(figures, outputs=1, output_function=function, output_min=1.0, output_max=1.0)
     assert ("softmax_of_one" in found(figures)) == told
 
 
@@ -2586,9 +2573,7 @@ def test_an_output_that_a_clamp_holds_at_1_is_no_softmax(figures, function, told
 def test_a_mean_over_the_batch_of_sums_over_as_many_outputs_is_no_sum_over_the_batch(
     figures, kind, outputs, told
 ):
-    about = {"samples": 32, "loss_reduction": 32, "loss_kind": kind, "outputs": outputs}
-    for name, value in about.items():
-        figures[name][::10] = value
+    at_looks(figures, samples=32, loss_reduction=32, loss_kind=kind, outputs=outputs)
     assert ("loss_reduction" in found(figures)) == told
 
 
@@ -2664,8 +2649,7 @@ def test_small_targets_and_large_ones_are_told_while_the_loss_is_above_that_of_t
 ):
     figures = healthy(network(), 120)
     figures["loss"][:] = level * (1 + 1 / (1 + np.arange(120)))
-    figures["loss_kind"][::10], figures["loss_reduction"][::10] = 6, 1
-    figures["target_rms"][::10] = figures["target_std"][::10] = size
+    at_looks(figures, loss_kind=6, loss_reduction=1, target_rms=size, target_std=size)
     finding = rules_and_words(figures).get("target_scale")
     assert told in finding.explanation if told else finding is None
 
@@ -2685,8 +2669,7 @@ def test_weights_that_are_drawn_to_half_are_told_where_the_loss_stays_high(seen,
     figures = healthy(network(), 120)
     figures["loss"][:], figures["label_entropy"][::10] = level, 1.4
     figures["weight_rms"][40:] *= 0.4
-    for name, value in seen.items():
-        figures[name][::10] = value
+    at_looks(figures, **seen)
     finding = rules_and_words(figures).get("weights_decay_to_zero")
     assert (finding is not None) == told
     assert not told or (finding.step, finding.threshold) == (40, 0.5)
@@ -2819,8 +2802,7 @@ def test_a_warm_up_that_begins_anew_is_told_while_little_is_learned(last, told):
 )
 def test_large_targets_of_another_output_are_told(size, severity):
     figures = healthy(network(), 40)
-    figures["loss_kind"][::10] = 1
-    figures["target_rms_beside"][::10] = size
+    at_looks(figures, loss_kind=1, target_rms_beside=size)
     told = rules_and_words(figures).get("target_scale")
     assert (told and told.severity) == severity
     assert severity is None or f"one of several outputs have a root mean square of {size:.3g}" in (
@@ -2844,8 +2826,7 @@ def test_cuts_for_want_of_a_better_value_are_told_where_the_loss_falls(cuts, bes
     figures = healthy(network(), 240)
     figures["loss"][:] = np.linspace(2.3, last, 240)
     figures["cuts_in_vain"][100::10], figures["vain_best"][100::10] = cuts, best
-    figures["loss_kind"][::10], figures["loss_reduction"][::10] = Loss.CROSS_ENTROPY, 1
-    figures["outputs"][::10] = 10
+    at_looks(figures, loss_kind=Loss.CROSS_ENTROPY, loss_reduction=1, outputs=10)
     found = rules_and_words(figures).get("learning_rate_gone")
     mode = "max" if cuts > 0 else "min"
     assert (found and found.severity) == severity
@@ -3046,8 +3027,7 @@ def test_a_weight_on_its_way_to_the_other_sign_does_not_decay(width, told):
 )
 def test_a_cross_entropy_of_one_output_may_be_cut_off_next_to_zero(figures, loss, norm, told):
     figures["loss"][:], figures["loss_kind"][::10], figures["outputs"][::10] = loss, 0, 1
-    figures["output_min"][::10], figures["output_max"][::10] = 0.2, 0.7
-    figures["gradient_norm"][::10] = norm
+    at_looks(figures, output_min=0.2, output_max=0.7, gradient_norm=norm)
     assert ("softmax_of_one" in found(figures)) == told
 
 
@@ -3134,8 +3114,7 @@ def test_an_error_at_the_variance_of_targets_that_are_nearly_all_0_is_told_of_by
 def test_frozen_norms_that_go_on_by_few_samples_are_warned_of_and_by_more_noted(
     figures, moved, apart, rows, level
 ):
-    figures["frozen_variance"][::10], figures["frozen_apart"][::10] = moved, apart
-    figures["input_rows"][::10] = rows
+    at_looks(figures, frozen_variance=moved, frozen_apart=apart, input_rows=rows)
     assert found(figures).get("running_statistics", [None])[0] == level
     figures["norm_momentum"][::10] = 0.1  # of others, which are trained
     said = rules_and_words(figures).get("running_statistics")
@@ -3237,8 +3216,7 @@ def test_rows_that_were_scaled_one_by_one_are_a_note_and_the_cause_of_what_is_no
     for steps in (40, 200):
         figures = healthy(network(), steps)
         samples = figures["activation_count"][0, 0] / figures["units"][0, 0] / places
-        for figure, value in {"input_rms": 1.0, "input_rows_one": 2.0, "samples": samples}.items():
-            figures[figure][::10] = value
+        at_looks(figures, input_rms=1.0, input_rows_one=2.0, samples=samples)
         figures["loss"][:], figures["label_entropy"][::10] = 2.3, 2.3
         found = rules_and_words(figures)
         if told is None or steps == 40:
@@ -3250,15 +3228,13 @@ def test_rows_that_were_scaled_one_by_one_are_a_note_and_the_cause_of_what_is_no
 
 @pytest.mark.parametrize(("zeros", "told"), [(0.9, False), (0.5, True)])
 def test_what_a_dropout_has_left_of_the_inputs_is_judged_as_it_was_before(figures, zeros, told):
-    for figure, value in {"input_rms": 12.0, "input_zeros": zeros, "dropout": 0.9}.items():
-        figures[figure][::10] = value
+    at_looks(figures, input_rms=12.0, input_zeros=zeros, dropout=0.9)
     assert ("input_scale" in rules_and_words(figures)) == told
 
 
 def test_a_binary_loss_of_a_softmax_is_told_by_the_sums_of_its_targets():
     figures = healthy(network(), 40)
-    for figure, value in {"loss_kind": 0, "outputs": 5, "output_rows_one": 1}.items():
-        figures[figure][::10] = value
+    at_looks(figures, loss_kind=0, outputs=5, output_rows_one=1)
     assert "target_out_of_range" not in rules_and_words(figures)
     figures["target_sum"][::10] = 1.5
     assert "add up to 1" in rules_and_words(figures)["target_out_of_range"].explanation
@@ -3371,8 +3347,7 @@ def test_a_layer_that_is_fed_zeros_is_ill_where_an_attention_gets_the_same_at_ea
 def test_targets_of_an_error_beside_other_terms_are_told_where_the_loss_is_of_no_known_kind(
     figures, kind, beyond, told
 ):
-    for name, value in {"loss_kind": kind, "output_function": 1, "target_beyond": beyond}.items():
-        figures[name][::10] = value
+    at_looks(figures, loss_kind=kind, output_function=1, target_beyond=beyond)
     finding = rules_and_words(figures).get("target_out_of_range")
     assert (finding is not None) == told
     assert not told or "beside other terms" in finding.explanation

@@ -8,7 +8,7 @@ import pytest
 from layerscope.diagnose import RULES, Figures, Judge, LayerFacts
 from layerscope.diagnose.losses.loss_kind import Loss
 from layerscope.diagnose.measured.last_function import LastFunction
-from tests.diagnose.test_rules import healthy, network, rules_and_words
+from tests.diagnose.test_rules import at_looks, healthy, network, rules_and_words
 
 LAYERS = network()
 NARROW = {"activation_count": (2, 60)}
@@ -431,8 +431,7 @@ def test_a_class_that_is_never_predicted_is_noted_where_others_are(told, words):
     rare = {"outputs": 1.0, "uncalled_targets": 30.0, "uncalled_share": 0.1, "uncalled_class": 3.0}
     figures = healthy(LAYERS, 200)
     figures["loss"][:] = 1.0
-    for figure, value in (rare | told).items():
-        figures[figure][::10] = value
+    at_looks(figures, **(rare | told))
     found = rules_and_words(figures)
     assert ("class_not_predicted" in found) == bool(words)
     if words:
@@ -457,8 +456,7 @@ def test_a_rare_class_is_noted_at_the_entropy_of_all_where_the_loss_has_come_dow
     figures = healthy(LAYERS, 200)
     figures["loss"][:] = 0.3 + np.random.default_rng(0).normal(0, 0.01, 200)
     figures["loss"][:20] += about.pop("fall")
-    for figure, value in about.items():
-        figures[figure][::10] = value
+    at_looks(figures, **about)
     assert ("class_not_predicted" in rules_and_words(figures)) == is_noted
 
 

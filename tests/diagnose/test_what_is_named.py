@@ -5,7 +5,7 @@ import pytest
 
 from layerscope.diagnose import Judge
 from layerscope.diagnose.losses.loss_kind import Loss
-from tests.diagnose.test_rules import healthy, layer, network, rules_and_words
+from tests.diagnose.test_rules import at_looks, healthy, layer, network, rules_and_words
 
 
 def binary(batches):
@@ -54,8 +54,7 @@ def classes_of_one_number(known):
     figures = healthy(network(), 120)
     figures["loss_kind"][::10], figures["samples"][::10] = Loss.BINARY_LOGITS, 64
     figures["outputs"][:], figures["output_alone"][:] = 10, 1
-    figures["targets_apart"][::10], figures["output_rms"][::10] = 0, 10
-    figures["target_min"][::10], figures["target_max"][::10] = 0, 1
+    at_looks(figures, targets_apart=0, output_rms=10, target_min=0, target_max=1)
     looks = slice(0, 10 * known, 10)
     figures["loss_kind"][looks], figures["targets_apart"][looks] = Loss.CROSS_ENTROPY, np.nan
     figures["labels_seen"][looks], figures["label"][looks] = 1, 0

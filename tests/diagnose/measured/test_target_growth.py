@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 
 from layerscope.diagnose import Judge
-from tests.diagnose.test_rules import healthy, network, rules_and_words
+from tests.diagnose.test_rules import at_looks, healthy, network, rules_and_words
 
 
 def learned(loss, targets):
     """Figures of a run with such losses, whose looks, every tenth step, have such targets."""
     figures = healthy(network(), len(loss))
     figures["loss"][:] = loss
-    figures["loss_kind"][::10], figures["loss_reduction"][::10] = 6, 1
-    figures["target_rms"][::10] = targets[::10]
+    at_looks(figures, loss_kind=6, loss_reduction=1, target_rms=targets[::10])
     return figures
 
 

@@ -7,14 +7,13 @@ from layerscope.diagnose import Figures
 from layerscope.diagnose.measured.roles import Roles
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.questions.solved import is_solved, times_its_mean
-from tests.diagnose.test_rules import network
+from tests.diagnose.test_rules import at_looks, network
 
 
 def judged(function, loss, **told):
     figures = Figures.empty(network(), range(60))
     figures["loss"][:] = loss
-    for name, value in {"samples": 32, "outputs": 10, "passes": 1, **told}.items():
-        figures[name][::10] = value
+    at_looks(figures, **{"samples": 32, "outputs": 10, "passes": 1} | told)
     return function(figures, Memory(Roles(figures.layers)))[-1]
 
 
