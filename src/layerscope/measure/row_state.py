@@ -12,10 +12,12 @@ from torch import Tensor
 
 from layerscope.measure.bins import BINS, ZERO
 from layerscope.measure.moments import MOMENTS, MomentColumn, merged
+from layerscope.measure.row_layout import Sums, Tallies
 
 NEAREST, FARTHEST, UNCOUNTED = range(MOMENTS, MOMENTS + 3)
 STATE = MOMENTS + 3
 
+_ENDS = [Tallies.NEAR, Tallies.FAR, Tallies.LEFT_OUT]
 _ADDED = [*range(MomentColumn.MEAN), MomentColumn.ABSOLUTE_SUM, UNCOUNTED]
 _MEAN, _DEVIATIONS = int(MomentColumn.MEAN), int(MomentColumn.SQUARED_DEVIATIONS)
 _MINIMUM, _MAXIMUM = int(MomentColumn.MINIMUM), int(MomentColumn.MAXIMUM)
@@ -33,6 +35,24 @@ class Mergeable(Protocol):
 
     def load_state(self, state: Tensor) -> None:
         """Set as many of the first rows as the state has; the bins stay."""
+
+
+def state_of(moments: Tensor, tallies: Tensor) -> Tensor:
+    """The state of the first rows, whose moments are given, [rows, MOMENTS]."""
+    return torch.cat([moments, tallies[: len(moments), _ENDS].double()], 1)
+
+
+def put_back(state: Tensor, sums: Tensor, tallies: Tensor) -> None:
+    """Set sums and tallies of as many of the first rows as the state has; the bins stay."""
+    sums, tallies = sums[: len(state)], tallies[: len(state)]
+    tallies[:, Tallies.COUNT : Tallies.OUTSIDE + 1] = state[:, : MomentColumn.MEAN].long()
+    tallies[:, _ENDS] = state[:, MOMENTS:].long()
+    sums[:, Sums.SHIFT] = state[:, MomentColumn.MEAN]
+    sums[:, Sums.SUM] = 0.0  # about the mean
+    sums[:, Sums.SQUARES] = state[:, MomentColumn.SQUARED_DEVIATIONS]
+    sums[:, Sums.ABSOLUTE] = state[:, MomentColumn.ABSOLUTE_SUM]
+    sums[:, Sums.MINIMUM] = state[:, MomentColumn.MINIMUM].nan_to_num(torch.inf)
+    sums[:, Sums.MAXIMUM] = state[:, MomentColumn.MAXIMUM].nan_to_num(-torch.inf)
 
 
 def merged_state(one: Tensor, other: Tensor) -> Tensor:

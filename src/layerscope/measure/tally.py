@@ -10,7 +10,7 @@ from torch import Tensor
 
 from layerscope.measure.cpu.kernel import add_to_row
 from layerscope.measure.cpu.kinds import KINDS
-from layerscope.measure.cpu.merge import load_state, merge_row, state_of
+from layerscope.measure.cpu.merge import merge_row
 from layerscope.measure.cpu.parallel import add_in_parts
 from layerscope.measure.cpu.read import read_rows
 from layerscope.measure.cpu.reading_memory import ReadingMemory, ReadingToFill, first_rows
@@ -23,6 +23,7 @@ from layerscope.measure.pending import Pending
 from layerscope.measure.reading import CARRIED, Reading
 from layerscope.measure.row_layout import Sums, Tallies
 from layerscope.measure.row_options import EXACT, RowOptions
+from layerscope.measure.row_state import put_back, state_of
 
 
 class Tally:
@@ -197,11 +198,13 @@ class Tally:
         """See `Mergeable`."""
         into = self._memory.take()
         self._read(rows, into, reset=False)
-        return torch.from_numpy(state_of(self._table, into.arrays[0][:rows]))
+        tallies = torch.from_numpy(self._table.tallies)
+        return state_of(torch.from_numpy(into.arrays[0][:rows]), tallies)
 
     def load_state(self, state: Tensor) -> None:
         """See `Mergeable`."""
-        load_state(self._table, state.numpy())
+        sums, tallies = (torch.from_numpy(of) for of in (self._table.sums, self._table.tallies))
+        put_back(state, sums, tallies)
 
     def merge_carried_of_ranks(self, add_up: Callable[[Tensor], None]) -> None:
         """Replace what is carried by its sum over the ranks of a distributed training."""

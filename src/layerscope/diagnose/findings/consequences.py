@@ -14,16 +14,10 @@ _SYMPTOMS = frozenset(
         *("stream_grows", "silent_branch", "experts_unused", "experts_uneven"),
     }
 )
-_OF_LARGE_STEPS = frozenset(
-    {
-        *("not_finite", "loss_not_finite", "loss_diverged", "loss_not_falling", "loss_rising"),
-        *("saturated", "dead_units", "idle", "biased", "collapsed", "no_gradient"),
-        *("vanishing_gradient", "exploding_gradient", "gradient_spike", "update_too_large"),
-        *("labels_without_signal", "overconfident_start"),
-        *("attention_collapse", "attention_logit_growth"),
-        *("stream_grows", "silent_branch"),
-    }
-)
+_OF_LARGE_STEPS = (_SYMPTOMS | {"loss_not_finite"}) - {
+    *("update_too_small", "stalled", "weights_decay_to_zero", "full_batch"),
+    *("attention_uniform", "experts_unused", "experts_uneven"),
+}
 _OF_LOST_GRADIENTS = frozenset(
     {
         *("vanishing_gradient", "update_too_small", "stalled", "no_gradient", "idle", "collapsed"),

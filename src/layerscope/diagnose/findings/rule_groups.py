@@ -1,25 +1,6 @@
 """Rules by where and when what they tell of shows: at the start, in layers, after an update."""
 
-FROM_THE_START = frozenset(
-    {
-        *("loss_not_finite", "softmax_over_batch", "softmax_of_one", "loss_broadcast", "one_class"),
-        *("sequence_over_batch", "states_detached", "axes_mixed", "class_weights", "next_token"),
-        "not_shuffled",
-        *("gradients_accumulate", "gradients_lost", "optimizer_averages", "clipped_too_far"),
-        *("weights_overwritten", "inputs_repeat", "full_batch", "ids_rounded", "backward_alone"),
-        *("places_skipped", "gates_shut"),
-        *("not_optimized", "not_registered", "in_evaluation_mode", "constant_weights"),
-        *("loss_after_activation", "negative_loss", "target_out_of_range", "input_scale"),
-        *("target_scale", "loss_reduction", "dropout_high", "posterior_collapse"),
-        *("softmax_hidden", "too_narrow", "frozen_untrained", "target_gradient", "norm_of_few"),
-        *("target_is_input", "self_as_negative", "generator_label"),
-        *("updates_rounded_away", "weights_decay_to_zero", "stream_grows_by_depth"),
-        *("temperature", "large_weights", "attention_axis", "mask_inverted"),
-        *("heads_mixed", "graph_kept", "padding_read", "no_positions"),
-        *("penalty_without_gradient", "loss_weights", "target_tail", "offset_missing"),
-        *("labels_by_batch", "data_overwritten", "linear_chain"),
-    }
-)
+from layerscope.diagnose.findings.consequences import CONSEQUENCES
 
 OF_NO_SIGNAL = frozenset({"labels_without_signal", "loss_not_falling"})
 
@@ -44,15 +25,22 @@ SEEN_LATE = frozenset(
 )
 """No cause of a symptom that a layer has, but true from the start: it takes long to see."""
 
-OF_OUTPUTS = frozenset(
-    {
-        *("saturated", "dead_units", "idle", "biased", "collapsed", "overconfident_start"),
-        *("attention_collapse", "silent_branch"),
-    }
-)
+OF_OUTPUTS = OF_LAYERS | {"overconfident_start", "attention_collapse", "silent_branch"}
 """Seen in what layers give: in step 0 that is how the network was put together and started."""
 
 OF_GRADIENTS = frozenset({"vanishing_gradient", "exploding_gradient", "no_gradient", "not_finite"})
+
+FROM_THE_START = (
+    frozenset(CONSEQUENCES)
+    - SYMPTOMS
+    - SEEN_LATE
+    - OF_GRADIENTS
+    - {
+        *("learning_rate_gone", "loss_not_falling", "loss_diverged", "overconfident_start"),
+        *("attention_collapse", "attention_logit_growth", "stream_grows", "silent_branch"),
+    }
+)
+"""Causes that a user has written: all but those that come with steps."""
 
 BY_UPDATES = frozenset(
     {

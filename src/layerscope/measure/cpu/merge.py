@@ -1,8 +1,5 @@
 """One row of a table merged into a row of another: parts come to the whole."""
 
-import numpy as np
-import numpy.typing as npt
-
 from layerscope.measure.bins import ZERO
 from layerscope.measure.cpu.compiled import jit
 from layerscope.measure.cpu.raw_memory import (
@@ -14,10 +11,8 @@ from layerscope.measure.cpu.raw_memory import (
     store_i64,
 )
 from layerscope.measure.cpu.row import addresses_of, finite_of, mean_and_deviations
-from layerscope.measure.cpu.table import Table
-from layerscope.measure.moments import MOMENTS, MomentColumn, merged
+from layerscope.measure.moments import merged
 from layerscope.measure.row_layout import FIELDS, Sums, Tallies
-from layerscope.measure.row_state import STATE
 
 _merged = jit(merged)
 
@@ -59,24 +54,3 @@ def merge_row(source_table, source_row, table, row):  # type: ignore[no-untyped-
             add_i64(tallies, field, load_i64(source_tallies, field))
     store_i64(tallies, Tallies.NEAR, min(load_i64(tallies, Tallies.NEAR), near))
     store_i64(tallies, Tallies.FAR, max(load_i64(tallies, Tallies.FAR), far))
-
-
-def state_of(table: Table, moments: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """float64 [rows, STATE] of the first rows, whose moments are given, [rows, MOMENTS]."""
-    out = np.empty((len(moments), STATE))
-    out[:, :MOMENTS] = moments
-    out[:, MOMENTS:] = table.tallies[: len(moments), [Tallies.NEAR, Tallies.FAR, Tallies.LEFT_OUT]]
-    return out
-
-
-def load_state(table: Table, state: npt.NDArray[np.float64]) -> None:
-    """Set as many of the first rows as the state has; the bins stay."""
-    sums, tallies = table.sums[: len(state)], table.tallies[: len(state)]
-    tallies[:, Tallies.COUNT : Tallies.OUTSIDE + 1] = state[:, : MomentColumn.MEAN]
-    tallies[:, [Tallies.NEAR, Tallies.FAR, Tallies.LEFT_OUT]] = state[:, MOMENTS:]
-    sums[:, Sums.SHIFT] = state[:, MomentColumn.MEAN]
-    sums[:, Sums.SUM] = 0.0  # about the mean
-    sums[:, Sums.SQUARES] = state[:, MomentColumn.SQUARED_DEVIATIONS]
-    sums[:, Sums.ABSOLUTE] = state[:, MomentColumn.ABSOLUTE_SUM]
-    sums[:, Sums.MINIMUM] = np.nan_to_num(state[:, MomentColumn.MINIMUM], nan=np.inf)
-    sums[:, Sums.MAXIMUM] = np.nan_to_num(state[:, MomentColumn.MAXIMUM], nan=-np.inf)

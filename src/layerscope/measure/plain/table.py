@@ -14,11 +14,12 @@ from torch import Tensor
 
 from layerscope.measure.bins import BINS, ZERO
 from layerscope.measure.log_axis import LOG2_PARTS
-from layerscope.measure.moments import MOMENTS, MomentColumn
+from layerscope.measure.moments import MOMENTS
 from layerscope.measure.plain.bins import magnitude_of
 from layerscope.measure.plain.transfer_rows import Shown, transfer_rows_of
 from layerscope.measure.row_layout import FIELDS, Sums, Tallies
 from layerscope.measure.row_options import RowOptions
+from layerscope.measure.row_state import put_back, state_of
 
 
 class PlainTable:
@@ -98,20 +99,11 @@ class PlainTable:
 
     def state(self, rows: int) -> Tensor:
         """See `Mergeable`."""
-        ends = self.tallies[:rows, [Tallies.NEAR, Tallies.FAR, Tallies.LEFT_OUT]].double()
-        return torch.cat([self._transfer_rows(rows)[:, :MOMENTS], ends], 1)
+        return state_of(self._transfer_rows(rows)[:, :MOMENTS], self.tallies)
 
     def load_state(self, state: Tensor) -> None:
         """See `Mergeable`."""
-        sums, tallies = self.sums[: len(state)], self.tallies[: len(state)]
-        tallies[:, Tallies.COUNT : Tallies.OUTSIDE + 1] = state[:, : MomentColumn.MEAN].long()
-        tallies[:, [Tallies.NEAR, Tallies.FAR, Tallies.LEFT_OUT]] = state[:, MOMENTS:].long()
-        sums[:, Sums.SHIFT] = state[:, MomentColumn.MEAN]
-        sums[:, Sums.SUM] = 0.0  # about the mean
-        sums[:, Sums.SQUARES] = state[:, MomentColumn.SQUARED_DEVIATIONS]
-        sums[:, Sums.ABSOLUTE] = state[:, MomentColumn.ABSOLUTE_SUM]
-        sums[:, Sums.MINIMUM] = state[:, MomentColumn.MINIMUM].nan_to_num(torch.inf)
-        sums[:, Sums.MAXIMUM] = state[:, MomentColumn.MAXIMUM].nan_to_num(-torch.inf)
+        put_back(state, self.sums, self.tallies)
 
     def _transfer_rows(self, rows: int) -> Tensor:
         shown = Shown(self._axes[:rows], self._logarithmic[:rows], self._parts)
