@@ -265,3 +265,44 @@ def test_one_function_in_several_places_is_one_layer_in_compiled_code(tmp_path, 
     names = [facts.name for facts in written.layers]
     assert names == ["00_first", "01_second", "02_act"]
     assert written["activation_count"][:, 2].tolist() == [5 * 6 + 5 * 3] * 3
+
+
+class Softmaxed(nn.Sequential):
+    def forward(self, x):
+        return super().forward(x).softmax(-1)
+
+
+@pytest.mark.parametrize("how", ["whole", "part"])
+def test_the_ends_of_a_compiled_network_are_seen(tmp_path, how):
+    """Its output is behind compiled code, and what the loss does with it is not compiled."""
+    torch.manual_seed(0)
+    net = Softmaxed(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    compiled = torch.compile(net, backend="eager")
+    network = compiled if how == "whole" else nn.ModuleDict({"net": compiled})
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with watch(network, tmp_path) as scope:
+        for _ in range(60):
+            loss = nn.functional.cross_entropy(compiled(torch.randn(32, 4)), torch.arange(32) % 3)
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+    rules = {finding["rule"] for finding in scope.diagnosis["findings"]}
+    assert {"loss_after_activation", "gradients_accumulate"} <= rules
+
+
+def test_the_data_of_layers_before_compiled_code_are_seen(tmp_path):
+    torch.manual_seed(0)
+    net = nn.ModuleDict(
+        {"first": nn.Linear(4, 8), "rest": nn.Sequential(nn.ReLU(), nn.Linear(8, 3))}
+    )
+    net["rest"].compile(backend="eager")
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-4)
+    with watch(net, tmp_path) as scope:
+        for _ in range(30):
+            optimizer.zero_grad()
+            outputs = net["rest"](net["first"](300 * torch.rand(32, 4)))
+            loss = nn.functional.cross_entropy(outputs, torch.arange(32) % 3)
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+    assert "input_scale" in {finding["rule"] for finding in scope.diagnosis["findings"]}

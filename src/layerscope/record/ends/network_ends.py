@@ -21,7 +21,7 @@ from layerscope.record.ends.token_inputs import PaddedEnds, TokenInputs
 from layerscope.record.hook_state import HookState
 from layerscope.record.hooks.handles import remove_all
 from layerscope.record.hooks.quiet_hook import QuietHook
-from layerscope.record.network.compiled import is_compiled
+from layerscope.record.network.compiled import is_compiled, outside_of_compiled
 from layerscope.record.network.layers import Layer
 
 
@@ -92,29 +92,36 @@ class NetworkEnds:
             self.attach()
 
     def attach(self) -> None:
-        """Put the hooks on; does nothing if they are on, or where hooks would be compiled in."""
-        if self._is_on or is_compiled(self._network):
+        """Put the hooks on; does nothing if they are on. None is put where it would be compiled in:
+        of compiled code what goes in and what comes out is seen, and no layer.
+        """
+        if self._is_on:
             return
         self._is_on = True
-        # Once something is compiled, all but the outermost module's would be compiled too.
-        is_alone = self._state.is_compiled
-        self._outside = [self._network] if is_alone else list(self._network.modules())
+        in_parts = is_compiled(self._network)
+        if in_parts:
+            self._outside = outside_of_compiled(self._network)
+        else:
+            # Once something is compiled, all but the outermost module's would be compiled too.
+            is_alone = self._state.is_compiled
+            self._outside = [self._network] if is_alone else list(self._network.modules())
+        seen = self._outside if in_parts or not self._state.is_compiled else []
         if not self._discovering:
-            for layer in [] if self._state.is_compiled else self.data.first:
-                self._handles += self.data.hook(layer)
+            for layer in self.data.first:
+                self._handles += self.data.hook(layer) if layer.entry in seen else []
             self.look(self._looks)
             return
-        if not self._state.is_compiled:
-            self._handles += self._tokens.attach(self._outside)
+        self._handles += self._tokens.attach(seen)
         for module in self._outside:
             if not isinstance(module, torch.jit.ScriptModule):
                 self._handles += [
                     module.register_forward_pre_hook(QuietHook(self._enter), with_kwargs=True),
                     module.register_forward_hook(QuietHook(self._leave), always_call=True),
                 ]
-        for layer in [] if self._state.is_compiled else self._layers:
-            self._handles += self.data.hook(layer)
-            if not isinstance(layer.module, torch.jit.ScriptModule):
+        for layer in self._layers:
+            self._handles += self.data.hook(layer) if layer.entry in seen else []
+            is_scripted = isinstance(layer.module, torch.jit.ScriptModule)
+            if not (in_parts or self._state.is_compiled or is_scripted):
                 reach = functools.partial(self._reach, layer)
                 self._handles.append(layer.module.register_forward_hook(QuietHook(reach)))
 
@@ -129,11 +136,10 @@ class NetworkEnds:
         if not wanted:
             remove_all(self._of_looks)
             return
-        outside = [self._network] if self._state.is_compiled else self._outside
-        hook, called = QuietHook(self._see_output), self._outermost.keys() & set(outside)
+        hook, called = QuietHook(self._see_output), self._outermost.keys() & set(self._outside)
         self._of_looks += [module.register_forward_hook(hook) for module in called]
         if not self._state.is_compiled:
-            self._of_looks += self._tokens.attach(outside)
+            self._of_looks += self._tokens.attach(self._outside)
 
     def detach(self) -> None:
         """Take the hooks off."""
