@@ -62,7 +62,15 @@ def test_a_loss_may_be_a_tensor_or_a_number(tmp_path, loss_of):
 
 
 def test_without_a_loss_the_loss_is_unknown_and_nobody_calls_it_sick(tmp_path):
-    watcher = run(tmp_path, loss_of=lambda loss: None)
+    net = make_net()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with layerscope.watch(net, tmp_path) as watcher:
+        for x, _ in batches():
+            optimizer.zero_grad()
+            outputs = net(x)
+            outputs.backward(torch.ones_like(outputs))
+            optimizer.step()
+            watcher.step()
     assert np.isnan(figures(tmp_path)["loss"]).all()
     assert watcher.findings == []
 
@@ -125,6 +133,92 @@ def test_a_gradient_scaler_s_factor_is_taken_out_and_what_it_skips_is_no_disease
     spoilt = train(tmp_path / "spoilt", torch.amp.GradScaler("cpu", init_scale=8.0), spoil_at=3)
     assert figures(tmp_path / "spoilt")["skipped"].tolist() == [0, 0, 0, 1, 0, 0]
     assert spoilt.findings == []
+
+
+def test_a_gradient_scaler_that_nobody_tells_of_is_found(tmp_path):
+    def train(folder, told):
+        net, scaler = make_net(), torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=2)
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        with layerscope.watch(net, folder, scaler=scaler if told else None) as watcher:
+            for i, (x, y) in enumerate(batches()):
+                optimizer.zero_grad()
+                loss = cross_entropy(net(x), y)
+                scaler.scale(loss).backward()
+                if i == 3:
+                    net[0].weight.grad[0, 0] = math.inf
+                scaler.step(optimizer)
+                scaler.update()
+                watcher.step(loss)
+        assert watcher.failure is None
+
+    train(tmp_path / "told", True)
+    train(tmp_path / "found", False)
+    told, found = figures(tmp_path / "told"), figures(tmp_path / "found")
+    assert found["skipped"].tolist() == [0, 0, 0, 1, 0, 0]
+    for figure in ("activation_grad_rms", "weight_grad_rms", "loss", "loss_reduction"):
+        np.testing.assert_array_equal(found[figure], told[figure])
+
+
+@pytest.mark.parametrize("keeps_loss", [True, False])
+def test_the_loss_of_a_loop_that_tells_none_is_what_backward_starts_from(tmp_path, keeps_loss):
+    def train(folder, tells):
+        net = make_net()
+        optimizer, kept = torch.optim.SGD(net.parameters(), lr=0.1), None
+        with layerscope.watch(net, folder) as watcher:
+            for x, y in batches():
+                optimizer.zero_grad()
+                for part in (slice(0, 4), slice(4, None)):
+                    loss = cross_entropy(net(x[part]), y[part]) / 2
+                    loss.backward()
+                    kept = loss if keeps_loss else None
+                    told = loss.detach()
+                    del loss
+                    if tells:
+                        watcher.note_loss(2 * told)
+                optimizer.step()
+                watcher.step()
+        assert watcher.failure is None
+        del kept
+
+    train(tmp_path / "told", True)
+    train(tmp_path / "found", False)
+    told, found = figures(tmp_path / "told"), figures(tmp_path / "found")
+    np.testing.assert_allclose(found["loss"], told["loss"], rtol=1e-6)
+    kinds = found["loss_kind"][~np.isnan(found["loss_kind"])]
+    assert set(kinds.tolist()) == {1.0}
+
+
+def test_a_loop_that_tells_its_loss_has_no_hook_for_it_after_the_first_step(tmp_path):
+    net, called = make_net(), []
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with layerscope.watch(net, tmp_path) as watcher:
+        handles = list(watcher._steps._handles)
+        for x, y in batches():
+            optimizer.zero_grad()
+            loss = cross_entropy(net(x), y)
+            loss.backward()
+            optimizer.step()
+            watcher.step(loss)
+            called.append(len(watcher._steps._handles))
+    assert handles
+    assert called == [0] * 6
+
+
+def test_an_optimizer_that_is_given_a_closure_begins_a_training_as_another_does(tmp_path):
+    net = make_net()
+    torch.nn.init.normal_(net[-1].weight, std=300.0)
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-4)
+    with layerscope.watch(net, tmp_path) as watcher:
+        for x, y in batches():
+
+            def closure(x=x, y=y):
+                optimizer.zero_grad()
+                loss = cross_entropy(net(x), y)
+                loss.backward()
+                return loss
+
+            watcher.step(optimizer.step(closure))
+    assert "overconfident_start" in {finding.rule for finding in watcher.findings}
 
 
 def test_fake_tensors_in_the_middle_are_passed_over(tmp_path):

@@ -10,7 +10,7 @@ from torch.utils.hooks import RemovableHandle
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from layerscope.diagnose import Findings
-from layerscope.integrations.script.backward_start import BackwardStart
+from layerscope.integrations.backward_start import BackwardStart
 from layerscope.integrations.watcher import Watcher
 from layerscope.record.hooks.quiet_hook import PassingHook
 from layerscope.session.door import Door

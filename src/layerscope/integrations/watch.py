@@ -46,9 +46,10 @@ def watch(
             one already, the next free name is taken (run_2), and told.
         start: the first step, where a loop goes on with an earlier one; the folder's run is then
             continued.
-        scaler: the loop's gradient scaler, whose factor is then taken out of the activation
-            gradients; a step that it leaves out is recorded as such. It waits for the device once
-            a step, as `scaler.step` does.
+        scaler: the loop's gradient scaler, whose factor is taken out of the activation gradients;
+            a step that it leaves out is recorded as such. It waits for the device once a step, as
+            `scaler.step` does. One that calls `optimizer.step` is found by itself, with the first
+            step that it takes: steps that it leaves out before are recorded as a part of that one.
         settings: those of `layerscope.session.settings.Settings`, by name.
 
     Returns:

@@ -123,7 +123,8 @@ class Watcher(Outcome):
 
         Args:
             loss: the step's, for the record: a number, or a tensor, of which the mean is taken; of
-                micro-batches the mean of theirs. None: see `note_loss`.
+                micro-batches the mean of theirs. None: what `note_loss` was told; of a loop that
+                tells none in its first step, what backward starts from, of micro-batches the sum.
 
         Returns:
             Whether to go on: False once there is a finding as bad as the setting `stop_on`.

@@ -148,10 +148,16 @@ class Surroundings:
         if len(self._optimizers.of_network) > 1:
             self._ends.output.uncleared.begin(self._optimizers.of_network, looking)
 
+    def arrive(self, optimizer: Optimizer) -> None:
+        """An optimizer is about to take its step, before any closure is called; a microsecond."""
+        if self._is_first:
+            self._optimizers.arrive_first(optimizer)
+        self.weights.arrive(optimizer)
+
     def note_optimizer(self, optimizer: Optimizer) -> None:
         """An optimizer takes a step of this network's parameters."""
         if optimizer not in self._optimizers.of_network:
-            self._optimizers.note(optimizer, is_first=self._is_first)
+            self._optimizers.note(optimizer)
         if len(self._optimizers.of_network) > 1:
             self._ends.output.uncleared.note_optimizer(optimizer)
         if self.is_looking and hasattr(optimizer, "grad_scale"):

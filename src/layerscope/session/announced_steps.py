@@ -57,7 +57,7 @@ class AnnouncedSteps(Session):
         if not recorder.state.counting:
             return
         began = time.perf_counter()
-        self._surroundings.weights.arrive(optimizer)
+        self._surroundings.arrive(optimizer)
         own = None if alone else _those_of(optimizer)
         recorder.measure_gradients(own)
         self._surroundings.note_gradients(recorder.plan.parameters)

@@ -148,7 +148,7 @@ class FinishedSteps(Session):
 
     def arrive(self, optimizer: Optimizer) -> None:
         """An optimizer is about to take its step, which moves parameters of this network."""
-        self._surroundings.weights.arrive(optimizer)
+        self._surroundings.arrive(optimizer)
 
     def note_step(self) -> None:
         """An optimizer of this network has taken its step."""

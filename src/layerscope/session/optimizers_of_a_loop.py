@@ -29,9 +29,13 @@ class OptimizersOfALoop:
 
     Args:
         guarded: runs a function of the session, if there is one still.
+        met: is called when an optimizer first begins a step with some of the network's parameters.
     """
 
-    def __init__(self, network: nn.Module, guarded: Guarded) -> None:
+    def __init__(
+        self, network: nn.Module, guarded: Guarded, met: Callable[[], None] = lambda: None
+    ) -> None:
+        self._met: Callable[[], None] | None = met
         self._network = network
         self._own = parameters_of(network)
         self._changes = 0
@@ -106,6 +110,9 @@ class OptimizersOfALoop:
             mine = self._new_of(optimizer)
             if mine:
                 session.arrive(optimizer)
+                if (met := self._met) is not None:
+                    self._met = None
+                    met()
             if mine and not self._stepped:
                 if self._by_optimizer:
                     self._measure_weights(session)

@@ -2,6 +2,8 @@
 
 import logging
 import reprlib
+import sys
+import types
 
 import numpy as np
 import torch
@@ -91,7 +93,7 @@ class LossScale:
     """A gradient scaler's factor in the step that goes on.
 
     Args:
-        scaler: None where there is none.
+        scaler: None where none is told: then it may be found.
 
     Attributes:
         factor: a scalar, as it was when the step began; None without a scaler.
@@ -105,6 +107,14 @@ class LossScale:
         """A step begins: the factor may change before it ends. Waits for the scaler's device."""
         if self._scaler is not None:
             self.factor = torch.tensor(self._scaler.get_scale())
+
+    def find(self) -> None:
+        """An optimizer's step begins: where `GradScaler.step` has called it, that is the scaler. It
+        lowers or raises its factor later, in `update`. A microsecond or two.
+        """
+        if self._scaler is None and (found := _calling_scaler()) is not None:
+            self._scaler = found
+            self.begin()
 
     @property
     def has_backed_off(self) -> bool:
@@ -120,3 +130,14 @@ class LossScale:
     def of(self, loss: Tensor) -> Tensor:
         """What backward starts from: the loss times the factor."""
         return loss if self.factor is None else loss * self.factor
+
+
+_SCALER_STEP = GradScaler.step.__code__
+
+
+def _calling_scaler() -> GradScaler | None:
+    """The gradient scaler whose `step` is running further up on Python's stack."""
+    frame: types.FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_code is not _SCALER_STEP:
+        frame = frame.f_back
+    return None if frame is None else frame.f_locals.get("self")

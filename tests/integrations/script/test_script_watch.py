@@ -15,8 +15,8 @@ from torch.optim import optimizer as optimizers_module
 
 import layerscope
 from layerscope.diagnose.measured.figure_names import LAYER_FIGURES, STEP_FIGURES
+from layerscope.integrations.backward_start import BackwardStart
 from layerscope.integrations.script import ScriptWatch, script_watch
-from layerscope.integrations.script.backward_start import BackwardStart
 from layerscope.record.recorder import Recorder
 from layerscope.session.pipeline import Pipeline
 from layerscope.session.settings import Settings

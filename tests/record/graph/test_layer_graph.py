@@ -6,22 +6,25 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from layerscope.record.graph.layer_graph import wiring
-from layerscope.record.graph.moved_outputs import is_of_parameter
+from layerscope.record.graph.moved_outputs import is_of_parameter, masked_before
 from layerscope.record.network.nonlinearities import nonlinearity_of
 
 
 def wired(network, inputs, entries=None):
     """The wiring of a network's Linear, LayerNorm and activation modules, by path."""
-    outputs = []
+    outputs, masked = [], set()
     kinds = (nn.Linear, nn.LayerNorm, nn.ReLU, nn.Tanh)
     for path, module in network.named_modules():
         if isinstance(module, kinds):
-            module.register_forward_hook(
-                lambda m, i, o, path=path: outputs.append((path, m, m, o.grad_fn))
-            )
+
+            def note(m, i, o, path=path):
+                outputs.append((path, m, m, o.grad_fn))
+                masked.update(masked_before(o.grad_fn))
+
+            module.register_forward_hook(note)
     loss = network(inputs).sum()
     loss.backward()
-    return wiring(outputs)
+    return wiring(outputs, masked=masked)
 
 
 class Net(nn.Module):
@@ -36,6 +39,7 @@ class Net(nn.Module):
 
 
 X = torch.ones(4, 8)
+Y = torch.randn(32, 8, generator=torch.Generator().manual_seed(0))
 
 
 def linear(inputs=8, outputs=8):
@@ -98,6 +102,24 @@ def test_a_function_between_them_is_a_function_wherever_it_is_called():
     assert made["second"].follows == ""
     made = wired(nn.Sequential(linear(), nn.LayerNorm(8), linear()), X)
     assert made["2"].follows == ""
+
+
+@pytest.mark.parametrize(
+    ("between", "chained"),
+    [
+        (lambda x: x * (x > 0), ""),
+        (lambda x: (x > 0).float() * x, ""),
+        (lambda x: x * torch.where(x > 0, 1.0, 0.1), ""),
+        (lambda x: F.dropout(x, 0.2), "first"),
+        (lambda x: torch.maximum(x, torch.zeros(())), ""),
+        (lambda x: x * 2, "first"),
+        (lambda x: torch.tensor(3.0) * x, "first"),
+        (lambda x: x * torch.arange(8.0), "first"),
+    ],
+)
+def test_a_product_with_a_number_for_each_element_is_a_function(between, chained):
+    net = Net(lambda n, x: n.second(between(n.first(x))), first=linear(), second=linear())
+    assert wired(net, Y)["second"].follows == chained
 
 
 def test_a_bottleneck_and_a_gate_are_meant():

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from layerscope.diagnose import Finding
-from layerscope.integrations.script.backward_start import BackwardStart
+from layerscope.integrations.backward_start import BackwardStart
 from layerscope.integrations.watcher import Watcher
 from layerscope.record.hooks.quiet_hook import PassingHook, QuietHook
 from layerscope.record.network.parts import parameters_of

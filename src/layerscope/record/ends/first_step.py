@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from layerscope.record.distributed.shards import class_of, gathers_parameters
 from layerscope.record.graph.axes_of_step import MixedViews, PlacesAxis, SoftmaxWithin
 from layerscope.record.graph.layer_graph import OF_PARAMETER, Wiring, wiring
-from layerscope.record.graph.moved_outputs import is_of_parameter
+from layerscope.record.graph.moved_outputs import is_of_parameter, masked_before
 from layerscope.record.graph.norms_of_few import NormsWithoutParameters
 from layerscope.record.graph.own_backward import OwnBackward
 from layerscope.record.graph.view_to_sequence import ViewToSequence
@@ -127,6 +127,7 @@ class FirstStep:
         self._returned: list[Any] = []  # nodes of the tensors that calls from outside gave
         self._reached: dict[str, tuple[str, nn.Module, nn.Module, Any]] = {}
         self._of_parameter: set[str] = set()
+        self._masked: set[Any] = set()
         self._in_checkpoint: set[str] = set()
 
     def begin(self, inputs: object) -> None:
@@ -163,6 +164,8 @@ class FirstStep:
         known = self._reached.get(layer.name)
         # The first call that has a gradient: one before, without, was another's forward pass.
         if known is None or known[3] is None:
+            if is_linear and node is not None:
+                self._masked.update(masked_before(node))
             self._reached[layer.name] = (layer.name, layer.entry, layer.module, node)
 
     @property
@@ -179,7 +182,8 @@ class FirstStep:
         """The step is over: look at its graph."""
         of_parameter = dict.fromkeys(self._of_parameter - self._reached.keys(), OF_PARAMETER)
         norms = self._norms.take(network)
-        wired = wiring(list(self._reached.values()), self._returned, get_data, norms)
+        reached = list(self._reached.values())
+        wired = wiring(reached, self._returned, get_data, norms, self._masked)
         within = self._in_checkpoint & wired.keys()
         within_too = {name: replace(wired[name], in_checkpoint=True) for name in within}
         self.wiring = wired | within_too | of_parameter
@@ -194,6 +198,7 @@ class FirstStep:
         self._norms.forget()
         self._reached.clear()
         self._of_parameter.clear()
+        self._masked.clear()
         self._in_checkpoint.clear()
 
 

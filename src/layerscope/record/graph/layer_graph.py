@@ -6,7 +6,7 @@ it was made of.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -59,6 +59,7 @@ def wiring(
     returned: Iterable[Any] = (),
     get_data: Collection[str] = (),
     normalizing: Mapping[Any, str] = MappingProxyType({}),
+    masked: Container[Any] = (),
 ) -> dict[str, Wiring]:
     """How layers hang together.
 
@@ -69,6 +70,7 @@ def wiring(
         returned: nodes of what calls from outside have returned.
         get_data: names of the layers that get data.
         normalizing: of nodes that are such a normalisation's, the module that they are of.
+        masked: nodes that are no linear function, see `masked_before`.
     """
     nodes = {id(node): name for name, _, _, node in outputs if node is not None}
     between = {name: _between(node, nodes) for name, _, _, node in outputs}
@@ -85,7 +87,7 @@ def wiring(
     for name, entry, _, node in outputs:
         follows = ""
         if class_of(entry) is nn.Linear and node is not None:
-            before = linear_before(node, bare)
+            before = linear_before(node, bare, masked)
             # What others get too (a residual, a gate's side branch, heads) is not theirs to merge.
             alone = before is not None and fed[nodes[before]] == 1
             if before is not None and alone and not _is_bottleneck(bare[before], entry):

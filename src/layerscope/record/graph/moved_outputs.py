@@ -1,11 +1,11 @@
 """What an output is, moved or scaled at most: another layer's output, or a parameter."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
-from layerscope.record.graph_nodes import MOVES, PRODUCTS, inputs_of, kind_of
+from layerscope.record.graph_nodes import MOVES, PRODUCTS, inputs_of, kind_of, shape_of
 
 # Functions that only move elements, or scale them: a linear layer behind them still gets what a
 # linear layer before them gave. With two operands that have a gradient they are none.
@@ -29,9 +29,11 @@ def moved_from(node: Any, nodes: Mapping[int, str]) -> str | None:
     return nodes[id(node)]
 
 
-def linear_before(node: Any, bare: Mapping[int, nn.Module]) -> int | None:
+def linear_before(
+    node: Any, bare: Mapping[int, nn.Module], masked: Container[Any] = ()
+) -> int | None:
     """The node of the bare linear output that the product behind `node` is made of; None if there
-    is none.
+    is none, or one of these is between.
     """
     product = _product_before(node)
     if product is None:
@@ -43,10 +45,46 @@ def linear_before(node: Any, bare: Mapping[int, nn.Module]) -> int | None:
                 return id(here)
             following = inputs_of(here)
             straight = kind_of(here) in _MOVES or getattr(here, _SLOPE, None) == 1
-            if not (straight and len(following) == 1):
+            if not (straight and here not in masked and len(following) == 1):
                 break
             here = following[0]
     return None
+
+
+def masked_before(node: Any) -> Iterator[Any]:
+    """Of what the product behind `node` is made of, the nodes that multiply each element by a
+    number that depends on it, as `x * (x > 0)` does, a ReLU by hand. To be asked before the
+    backward pass, which lets go of these numbers.
+    """
+    product = _product_before(node)
+    for operand in [] if product is None else inputs_of(product):
+        here = operand
+        while kind_of(here) in _MOVES and len(inputs_of(here)) == 1:
+            if kind_of(here) == "Mul" and _is_function(here, product):
+                yield here
+            (here,) = inputs_of(here)
+
+
+_FACTOR = ("_saved_mat1", "_saved_self", "_saved_input")
+"""Of a product's node: what it multiplies by a matrix, where that matrix has a gradient."""
+
+
+def _is_function(node: Any, product: Any) -> bool:
+    """Whether the numbers by which it multiplies say something of what they multiply. A dropout's
+    are 0 or one other number, and leave elements of both signs.
+    """
+    factors = (each for each in (node._saved_self, node._saved_other) if isinstance(each, Tensor))
+    by = next((each for each in factors if each.ndim > 1 and each.shape == shape_of(node)), None)
+    given = next(
+        (x for x in (getattr(product, name, None) for name in _FACTOR) if x is not None), None
+    )
+    if by is None or given is None:
+        return False
+    left = by[by != 0]
+    if not bool((left == left[:1]).all()):
+        return True
+    has_both_signs = bool((given > 0).any() & (given < 0).any())
+    return len(left) < by.numel() and not has_both_signs
 
 
 def _product_before(node: Any) -> Any:

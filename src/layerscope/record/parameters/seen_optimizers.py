@@ -27,12 +27,13 @@ class SeenOptimizers:
         self._replaced = 0
         self._in_vain: list[Optimizer] = []  # in this step
 
-    def note(self, optimizer: Optimizer, *, is_first: bool) -> None:
+    def arrive_first(self, optimizer: Optimizer) -> None:
+        """One is about to take the first step that is seen of a run, or of what it goes on from."""
+        self.go_on |= any(map(_has_stepped, optimizer.state.values()))
+
+    def note(self, optimizer: Optimizer) -> None:
         """One that is not known takes a step of the network's parameters. One that is made anew in
         each, of the same parameters, takes the place of the one before: nobody else may keep that.
-
-        Args:
-            is_first: whether no step was seen before this one, nor by the run that goes on.
         """
         has = frozenset(given_to(optimizer))
         for other in [each for each, had in self.of_network.items() if had == has]:
@@ -40,7 +41,6 @@ class SeenOptimizers:
             self._replaced += optimizer not in self._ever
         self._ever.add(optimizer)
         self.of_network[optimizer] = has
-        self.go_on |= is_first and any(map(_has_stepped, optimizer.state.values()))
 
     def note_other(self, optimizer: Optimizer, *, looking: bool) -> None:
         """One takes a step that has none of this network's parameters."""

@@ -1,4 +1,4 @@
-"""The loss of a script that tells it to nobody: the tensor that its backward pass starts from."""
+"""The loss of a loop that tells it to nobody: the tensor that its backward pass starts from."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -24,8 +24,8 @@ above this function's frame; those of a GPU's tensors in a thread of its own, wh
 class BackwardStart:
     """Adds up the losses of the backward passes that go through a network.
 
-    Give `see_output` to `register_forward_hook` of the modules that the script calls, or, where
-    these are compiled, call `see_parameters`. It costs some microseconds a pass.
+    Give `see_output` to `register_forward_hook` of the modules that the loop calls, or, where these
+    are compiled or not known, call `see_parameters`. It costs some microseconds a pass.
 
     Args:
         network: through which they go.
@@ -41,6 +41,11 @@ class BackwardStart:
         self._last: ref[Tensor] | None = None
         self._evaluations: int | None = None  # that an optimizer's step has asked for; None outside
         self._nodes: list[Node] = []  # nobody else keeps them alive
+
+    @property
+    def latest(self) -> Tensor | None:
+        """What the last backward pass started from, if anybody still has it."""
+        return None if self._last is None else self._last()
 
     def take(self) -> Tensor | None:
         """The sum of the losses since the last call, or since the gradients were cleared."""
