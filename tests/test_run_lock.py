@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
-from layerscope import run_lock
+from layerscope import run_lock, watch
 from layerscope.process_identity import ProcessIdentity
 from layerscope.run_lock import FolderTakenError, RunLock, holder_of
 
@@ -43,6 +44,19 @@ def test_a_folder_that_another_process_holds_is_refused_and_the_process_is_named
         with pytest.raises(FolderTakenError, match=f"by another process, {other.pid} on "):
             RunLock(spelling)
     assert holder_of(tmp_path).pid == other.pid
+
+
+def test_a_run_of_another_process_that_goes_on_is_no_earlier_run(tmp_path, other):
+    (tmp_path / "keyframes").mkdir()
+    (tmp_path / "keyframes" / "events.out.tfevents.1").touch()
+    net = torch.nn.Linear(3, 1)
+    with pytest.raises(ValueError, match=f"is being written by another process, {other.pid} on "):
+        watch(net, tmp_path).start()
+    other.send_signal(signal.SIGKILL)
+    other.wait(timeout=30)
+    with pytest.raises(ValueError, match="holds an earlier run; choose another folder, or resume"):
+        watch(net, tmp_path).start()
+    assert holder_of(tmp_path).has_ended  # which a refusal does not forget
 
 
 def test_a_killed_process_holds_nothing_and_what_it_was_is_known(tmp_path, other):

@@ -11,7 +11,7 @@ from torch import nn
 from layerscope import watch
 from layerscope.process_identity import ProcessIdentity
 from layerscope.run_lock import NAME, RunLock
-from layerscope.run_state import state_of
+from layerscope.run_state import state_of, unfinished
 
 OWN = ProcessIdentity.own()
 ENDED = ProcessIdentity(OWN.pid, (OWN.started or 0) - 1, OWN.boot, OWN.host)
@@ -86,6 +86,21 @@ def test_a_loop_whose_instrument_fails_ends_nobody_knows_how(tmp_path, monkeypat
             watcher.step(loss)
     assert watcher.failure
     assert state_of(tmp_path, None, None) == "unknown"
+    assert unfinished(tmp_path, lambda: 0).endswith("the training went on without it, after step 0")
+
+
+def test_a_run_that_has_not_come_to_its_end_is_told_with_its_last_step(tmp_path):
+    assert unfinished(tmp_path, lambda: 7) is None
+    with RunLock(tmp_path):
+        assert unfinished(tmp_path, lambda: 7) == (
+            "the run goes on: this is what its steps up to 7 show"
+        )
+    (tmp_path / "diagnosis.json").write_text('{"state": "interrupted"}')
+    assert unfinished(tmp_path, lambda: 7) == "the run was interrupted after step 7"
+    (tmp_path / "diagnosis.json").write_text('{"state": "finished"}')
+    assert unfinished(tmp_path, lambda: 7) is None
+    (tmp_path / NAME).write_text(json.dumps(ENDED.as_json()))
+    assert unfinished(tmp_path, lambda: 7).startswith("the run died at step 7: ")
 
 
 @pytest.mark.slow

@@ -102,11 +102,7 @@ class _LockFile:
         except OSError as error:
             folder = self._folder
             if error.errno in _TAKEN:
-                holder = holder_of(folder)
-                who = "" if holder is None else f", {holder.pid} on {holder.host}"
-                raise FolderTakenError(
-                    f"{folder} is being written by another process{who}"
-                ) from None
+                raise FolderTakenError(being_written(folder, holder_of(folder))) from None
             if error.errno not in _NO_LOCKS:
                 raise
             _log.warning(
@@ -136,6 +132,12 @@ def holder_of(folder: Path) -> ProcessIdentity | None:
         return ProcessIdentity.of_json(read_json(folder / NAME))
     except (OSError, ValueError):
         return None
+
+
+def being_written(folder: Path, holder: ProcessIdentity | None) -> str:
+    """The sentence on a folder that another process holds."""
+    who = "" if holder is None else f", {holder.pid} on {holder.host}"
+    return f"{folder} is being written by another process{who}"
 
 
 _held: dict[str, _LockFile] = {}  # by the folder's real path

@@ -9,6 +9,8 @@ from torch import nn
 
 from layerscope.__main__ import main
 from layerscope.commands.show import newest_run
+from layerscope.events.event_file import EventFile
+from layerscope.events.summaries import scalar
 from tests.watching import watch_loop
 
 
@@ -38,6 +40,22 @@ def test_the_newest_run_of_a_folder_is_shown_with_its_layers_and_findings(tmp_pa
 def test_a_folder_without_a_run_is_one_sentence(tmp_path, capsys):
     assert main(["show", str(tmp_path)]) == 2
     assert capsys.readouterr().err == f"error: there is no run in {tmp_path} or below it\n"
+
+
+def test_event_files_of_another_tool_are_passed_over_or_refused(tmp_path, capsys):
+    train(tmp_path / "ours")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "events.out.tfevents.1").write_text("written later")
+    assert newest_run(tmp_path) == tmp_path / "ours"
+    assert main(["show", str(tmp_path / "other")]) == 2
+    told = f"error: no event file (*tfevents*) in {tmp_path}/other\n"
+    assert capsys.readouterr().err == told
+    with EventFile(tmp_path / "other") as events:
+        events.add(0, [scalar("loss", 1.0)])
+    assert newest_run(tmp_path) == tmp_path / "ours"
+    assert main(["show", str(tmp_path / "other")]) == 2
+    told = f"error: the event files in {tmp_path}/other hold no figures of layers\n"
+    assert capsys.readouterr().err == told
 
 
 def test_runs_that_are_removed_meanwhile_are_passed_over(tmp_path):

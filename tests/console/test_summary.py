@@ -49,6 +49,11 @@ def test_a_run_that_is_too_short_to_judge_its_layers_says_so_whatever_else_is_wr
     assert len(printed([finding()], steps=5, patience=80, lasting=5)) == len(lines) - 1
 
 
+def test_where_the_instrument_failed_no_finding_says_until_when():
+    lines = printed([], steps=90, patience=80, failed=True)
+    assert lines == ["! what came after step 89 was not judged", "no finding · files: logs/mine"]
+
+
 def test_the_last_line_counts_as_pytest_does():
     found = [finding(severity=each) for each in ("critical", "warning", "warning", "note")]
     assert printed(found)[-1] == "1 critical, 2 warnings, 1 note · files: logs/mine"
@@ -147,7 +152,7 @@ def test_harmless_notes_are_one_line_unless_all_are_asked_for():
     lines = printed(found)
     assert lines[-3:] == [
         "· nothing to mend while the loss falls: biased (02_relu), saturated (01_tanh);",
-        "`layerscope diagnose` tells more",
+        "`layerscope explain biased` tells more",
         "3 notes · files: logs/mine",
     ]
     assert [line for line in lines[:-3] if "→" in line or "biased" in line] == []

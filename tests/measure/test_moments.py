@@ -57,3 +57,7 @@ def test_many_rows_merge_at_once_as_each_does_alone():
     together = torch.stack(merged(*columns), 1).tolist()
     alone = [merged(*one, *other) for one, other in zip(ones, others, strict=True)]
     assert together == [list(pair) for pair in alone]
+
+
+def test_a_mean_whose_square_overflows_has_a_root_mean_square():
+    assert Moments(count=2, mean=-1e200).rms == 1e200

@@ -49,4 +49,4 @@ def test_the_finding_says_whose_rate_is_gone(tmp_path):
             scheduler.step()
             watcher.step(loss)
     (found,) = [each for each in watcher.findings if each.rule == "learning_rate_gone"]
-    assert found.explanation.endswith("; the rate is that of ExponentialLR(gamma=0.3)")
+    assert found.explanation.endswith("; the rate is set by ExponentialLR(gamma=0.3)")

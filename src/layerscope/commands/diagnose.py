@@ -21,8 +21,8 @@ from layerscope.diagnose.findings.own_diagnosis import OwnDiagnosis
 from layerscope.events.reader import read_run
 from layerscope.exit_codes import ExitCode
 from layerscope.refusal import refuse
-from layerscope.run_lock import holder_of
-from layerscope.sinks.figures_event import figure_sets, figures_of
+from layerscope.run_state import unfinished
+from layerscope.sinks.figures_event import figure_sets
 
 _BLOCK = 256  # steps that are judged at once: few calls, and arrays that stay in the cache
 
@@ -35,8 +35,8 @@ def run(options: Namespace) -> int:
         )
     except (OSError, ValueError) as error:
         return refuse(error)
-    if (last := died_at(options.run)) is not None:
-        print(f"the run died at step {last}: its process has ended without a word", file=sys.stderr)
+    if (stands := unfinished(options.run, lambda: _last_step(options.run))) is not None:
+        print(stands, file=sys.stderr)
     if options.json:
         told = {"findings": [each.as_json() for each in findings], "judged_by": judged_by}
         print(json.dumps(told, indent=1, allow_nan=False))
@@ -49,16 +49,8 @@ def run(options: Namespace) -> int:
     return ExitCode.REFUSED if sick else ExitCode.FINISHED
 
 
-def died_at(folder: Path) -> int | None:
-    """The last step on the disk of a run whose process was killed; None of any other run.
-
-    Whoever holds a run's folder tells so in it, and takes that away at the end.
-    """
-    holder = holder_of(folder)
-    if holder is None or not holder.has_ended:
-        return None
-    figures = figures_of(read_run(folder))
-    return None if figures is None else int(figures.steps[-1])
+def _last_step(folder: Path) -> int:
+    return int(figure_sets(read_run(folder))[-1].steps[-1])
 
 
 def judged_again(

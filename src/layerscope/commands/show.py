@@ -14,19 +14,24 @@ from layerscope.console.terminal import terminal
 from layerscope.exit_codes import ExitCode
 from layerscope.refusal import refuse
 from layerscope.run import read
+from layerscope.run_state import DIAGNOSIS, unfinished
 from layerscope.whole_file import read_json
+
+_KEYFRAMES = "keyframes"  # tensorboard.KEYFRAMES, whose import would take PyTorch along
 
 
 def run(options: Namespace) -> int:
     """Print the run's table of layers and its findings; 2 if there is no run."""
     try:
         found = read(newest_run(options.folder))
-        findings = found.findings
+        findings, figures = found.findings, found.figures
+        if not findings and figures is None and not (found.folder / DIAGNOSIS).exists():
+            raise ValueError(f"the event files in {found.folder} hold no figures of layers")
     except (OSError, ValueError) as error:
         return refuse(error)
     console, tables = terminal(), []
     try:
-        file = found.folder / "diagnosis.json"
+        file = found.folder / DIAGNOSIS
         diagnosis = read_json(file)
         if diagnosis["steps"]:
             tables = [health_table(diagnosis), *place_tables(diagnosis)]
@@ -34,6 +39,10 @@ def run(options: Namespace) -> int:
         pass
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         print(f"{file} is torn, or not what a run writes: no layer is shown", file=sys.stderr)
+    if figures is not None and len(figures.steps):
+        last = int(figures.steps[-1])
+        if (stands := unfinished(found.folder, lambda: last)) is not None:
+            print(stands, file=sys.stderr)
     for table in tables:
         console.print(table)
     console.print(summary(findings, found.folder))
@@ -41,7 +50,8 @@ def run(options: Namespace) -> int:
 
 
 def newest_run(folder: Path) -> Path:
-    """The run in a folder, or of those below it the one that was written to last.
+    """The run in a folder, or of those below it the one that was written to last; event files of
+    another tool only where there are no others.
 
     Raises:
         FileNotFoundError: there is none.
@@ -49,11 +59,17 @@ def newest_run(folder: Path) -> Path:
     written = {}
     for above, _, names in os.walk(folder):  # which passes over a folder that is gone
         for file in (Path(above, name) for name in names if "tfevents" in name):
-            if file.parent.name == "keyframes":
+            if file.parent.name == _KEYFRAMES:
                 continue
             with suppress(FileNotFoundError):  # somebody has removed it since
                 if S_ISREG((found := file.stat()).st_mode):
                     written[file] = found.st_mtime_ns
     if not written:
         raise FileNotFoundError(f"there is no run in {folder.absolute()} or below it")
-    return max(written, key=lambda file: (file.parent == folder, written[file])).parent
+
+    def preferred(file: Path) -> tuple[bool, bool, int]:
+        place = file.parent
+        is_ours = any((place / name).exists() for name in (_KEYFRAMES, DIAGNOSIS))
+        return place == folder, is_ours, written[file]
+
+    return max(written, key=preferred).parent

@@ -26,6 +26,7 @@ def summary(
     lasting: int = 0,
     *,
     whole: bool = False,
+    failed: bool = False,
 ) -> RenderableType:
     """Each finding with its mark, place, sentence and what to type; the last line counts them.
 
@@ -44,6 +45,7 @@ def summary(
         patience: how many it takes to judge whether the loss falls.
         lasting: how many it takes to judge a layer.
         whole: whether harmless notes are told like all others.
+        failed: whether the instrument has failed in the step after these, and judged no other.
     """
     known = [each if isinstance(each, Finding) else Finding.of_json(each) for each in findings]
     lines: list[RenderableType] = []
@@ -62,8 +64,12 @@ def summary(
         if steps >= lasting:
             what, least = "whether the loss falls", patience
         lines.append(Text(f"too short to judge {what}: {steps} of {least} steps", style="dim"))
+    if failed:
+        unseen = f"! what came after step {(steps or 0) - 1} was not judged"
+        lines.append(Text(unseen, style=STYLES["warning"]))
     if files is not None:
-        last = Text(counted(severities), style="green" if worst is None else STYLES[worst])
+        style = STYLES[worst] if worst is not None else "default" if failed else "green"
+        last = Text(counted(severities), style=style)
         last.append(f" · files: {from_here(files)}", style="default")
         last.overflow = "fold"
         lines.append(last)
@@ -98,7 +104,7 @@ def _lines(finding: Finding, *, follows: bool) -> list[RenderableType]:
 def _in_a_line(quiet: Sequence[Finding]) -> Text:
     shown = (each.printable() for each in quiet)
     places = ", ".join(f"{each.rule} ({each.layer})" for each in shown)
-    more = "`layerscope diagnose` tells more"
+    more = f"`layerscope explain {quiet[0].rule}` tells more"
     return Text(f"· nothing to mend while the loss falls: {places}; {more}", style="dim")
 
 

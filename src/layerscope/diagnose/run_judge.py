@@ -11,6 +11,7 @@ from layerscope.diagnose.findings.finding import Finding, Findings
 from layerscope.diagnose.findings.hindsight import in_hindsight
 from layerscope.diagnose.findings.in_torch import in_torch
 from layerscope.diagnose.findings.one_rate import with_one_rate
+from layerscope.diagnose.findings.plain_numbers import with_plain_numbers
 from layerscope.diagnose.findings.rule_groups import SYMPTOMS
 from layerscope.diagnose.findings.severity import SEVERITIES
 from layerscope.diagnose.findings.story import story
@@ -87,7 +88,7 @@ class Judge:
     def _with_schedulers(self, finding: Finding) -> Finding:
         if finding.rule != "learning_rate_gone":
             return finding
-        told = f"{finding.explanation}; the rate is that of {self.schedulers}"
+        told = f"{finding.explanation}; the rate is set by {self.schedulers}"
         return replace(finding, explanation=told)
 
     def _asks_nothing(self, note: Finding) -> bool:
@@ -178,12 +179,12 @@ class Judge:
             worst=onsets.worst,
             threshold=threshold,
             source=symptoms.source,
-            explanation=advice.explanation.format(
-                layer=name_of_layer, step=step, value=value, threshold=threshold
-            )
-            .replace("10^-inf", "zero")
-            .replace("3.4e+38 times", "infinitely many times"),
-            remedy=remedy if facts.configured else in_torch(remedy),
+            explanation=with_plain_numbers(
+                advice.explanation.format(
+                    layer=name_of_layer, step=step, value=value, threshold=threshold
+                )
+            ),
+            remedy=with_plain_numbers(remedy if facts.configured else in_torch(remedy)),
             layer_names=tuple(self._roles.layers[place].name for place in in_order),
             layer_steps=tuple(int(onsets.step[row, place]) for place in in_order),
         )

@@ -179,7 +179,7 @@ def _runs_below(folder: Path) -> str:
         Path(home)
         for home, _, files in islice(os.walk(folder), _LOOKED_AT)
         if any("tfevents" in each for each in files)
-    }
+    } - {folder}  # whose own files hold no events
     runs = sorted(str(each.relative_to(folder)) for each in homes if each.parent not in homes)
     if not runs:
         return ""

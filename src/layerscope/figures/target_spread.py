@@ -90,7 +90,7 @@ class TargetTail(KeptBetweenLooks):
             return {}
         off = values - targets
         square = float(np.square(off).mean())
-        figures = {"error_mean": float(off.mean()) ** 2 / square} if square > 0 else {}
+        figures = {"error_mean": float(np.square(off.mean())) / square} if square > 0 else {}
         return figures | (self._tail(targets[:, 0]) if by_sample else {})
 
     def _tail(self, targets: Column) -> dict[str, float]:

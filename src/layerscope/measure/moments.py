@@ -82,7 +82,8 @@ class Moments:
         """Root of the mean square of the finite values; NaN if there is none."""
         if not self.finite:
             return math.nan
-        return math.sqrt(self.squared_deviations / self.finite + self.mean**2)
+        # hypot: the square of a mean beyond 1e154 is an OverflowError of Python's.
+        return math.hypot(math.sqrt(self.squared_deviations / self.finite), self.mean)
 
     @property
     def mean_abs(self) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from layerscope.run_lock import FolderTakenError, RunLock
+from layerscope.run_lock import FolderTakenError, RunLock, being_written, holder_of
 from layerscope.session.door import Door
 from layerscope.sinks.tensorboard import KEYFRAMES
 
@@ -90,6 +90,9 @@ def _claimed(folder: Path, door: Door, resumes: bool, exist_ok: bool) -> Claimed
     if place in _open:
         raise FolderTakenError(f"{folder} is being written by another {door.name}")
     if not resumes and holds_run(folder):
+        holder = holder_of(folder)  # asked before the lock, which would forget who has died
+        if holder is not None and holder.pid != os.getpid() and not holder.has_ended:
+            raise FolderTakenError(being_written(folder, holder))
         raise EarlierRunError(f"{folder} holds an earlier run")
     try:
         folder.mkdir(parents=True, exist_ok=exist_ok)

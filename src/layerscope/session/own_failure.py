@@ -14,4 +14,7 @@ def told_failure(error: Exception, network: nn.Module | None) -> tuple[str, Exce
             "the network is on the meta device, which holds no numbers: give it real ones first, "
             "by model.to_empty(device=...) and its init"
         ), None
-    return f"{type(error).__name__}: {error}", None if isinstance(error, OSError) else error
+    if isinstance(error, OSError):
+        where = "" if error.filename is None else f": {error.filename}"
+        return f"{error.strerror}{where}" if error.strerror else f"OSError: {error}", None
+    return f"{type(error).__name__}: {error}", error

@@ -124,7 +124,10 @@ class RunOutput:
                 # Without a step there may be the finding that no optimizer has taken one.
                 steps = 0 if diagnosis is None else diagnosis["steps"][-1]["step"] + 1
                 limits = self._settings.thresholds
-                told = summary(findings, self._directory, steps, limits.patience, limits.lasting)
+                told = summary(
+                    *(findings, self._directory, steps, limits.patience, limits.lasting),
+                    failed=state == "unknown",
+                )
                 terminal().print(told)
             except (OSError, ValueError) as error:  # closed, or a pipe that nobody reads: not ours
                 _log.warning("the summary of %s could not be printed: %s", self._directory, error)

@@ -654,3 +654,10 @@ def test_the_logarithm_of_equal_probabilities_is_told_from_minus_these_by_its_va
     view = seen(loss, activate=lambda z: torch.full_like(z, 1 / CLASSES))
     assert view.kind is kind
     assert view.reduction == pytest.approx(N)
+
+
+@pytest.mark.parametrize("square", [np.inf, 1e308, np.nan])
+def test_slopes_whose_squares_overflow_tell_no_squared_error(square):
+    output = np.random.default_rng(0).normal(size=(N, 3))
+    view = view_loss(output, output * 1e9 + 1e9, N, 1.0, square)
+    assert view.kind is not Loss.SQUARED_ERROR

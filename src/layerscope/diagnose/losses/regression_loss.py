@@ -124,6 +124,8 @@ def _scaled(output: Matrix, gradient: Matrix, factor: float, elements: int) -> L
     """
     for k in (1 / elements, 0.5 / elements):
         times = math.sqrt(factor / k) if factor > 0 else 1.0
+        if not math.isfinite(times):  # the squares of the slopes have overflowed
+            return None
         power = round(math.log2(times))
         if power >= _SCALED and abs(times / 2.0**power - 1) <= _EXACT:
             targets = _unless_rounded(output - gradient / (2 * k * 2.0**power), output)

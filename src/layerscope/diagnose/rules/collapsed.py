@@ -37,6 +37,12 @@ def _apart_again(facts: LayerFacts) -> str:
     )
 
 
+_NEARLY_ALIKE = (
+    "from {layer} on the outputs of all samples are nearly alike: they differ by {value:.2g} of "
+    "their size (limit {threshold:g})"
+)
+
+
 @lru_cache(maxsize=2)
 def _advice(embeds: bool) -> tuple[Advice, ...]:
     """Words for a network with an embedding, or without, which gets no tokens."""
@@ -46,11 +52,7 @@ def _advice(embeds: bool) -> tuple[Advice, ...]:
         "array that was never filled"
     )
     return (
-        Advice(
-            "the outputs of {layer} differ between samples by {value:.2g} of their size "
-            "(limit {threshold:g}), and so do those of all layers after it",
-            _apart_again,
-        ),
+        Advice(_NEARLY_ALIKE, _apart_again),
         Advice(
             "the outputs of {layer}, the first layer, are the same for all samples, to the last "
             "bit: so its inputs must be the same too",
@@ -76,9 +78,8 @@ def _advice(embeds: bool) -> tuple[Advice, ...]:
             "root of the features); else look for units that are all dead, or a factor of 0",
         ),
         Advice(
-            "the outputs of {layer} differ between samples by {value:.2g} of their size "
-            "(limit {threshold:g}), and so do those of all layers after it: at the start they "
-            "differed by ten times as much or more, and steps have moved the weights far since",
+            f"{_NEARLY_ALIKE}: at the start they differed by ten "
+            "times as much or more, and steps have moved the weights far since",
             lambda facts: f"{A_TENTH}; else {_apart_again(facts)}",
         ),
     )

@@ -49,7 +49,7 @@ def inputs_repeat(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
             "each step so far got the same batch, bit for bit, in a new tensor; a DataLoader with "
             "batches of that size, which does not shuffle, has {value:.0f} samples",
             "for batch in loader: in the place of next(iter(loader)), which begins with the first "
-            "batch each time; shuffle=True; nothing, if you overfit one batch on purpose",
+            "batch each time; and shuffle=True; change nothing if you overfit one batch on purpose",
             0.0,
             value=batch_of,
         ),

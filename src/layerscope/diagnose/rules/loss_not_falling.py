@@ -92,7 +92,8 @@ def _advice(t: Thresholds, first: str, rate: LargerRate) -> tuple[Advice, ...]:
         ),
         Advice(
             "the loss is still {value:.1%} of what it was at the start (limit {threshold:.0%}), "
-            "and that is the entropy of the labels: so far nothing was learned from the inputs",
+            "and that is what guessing from how often each class comes costs (the entropy of the "
+            "labels): so far nothing was learned from the inputs",
             first + "check that each label belongs to its input: print some pairs; a shuffle, or a "
             "reshape, of only one of the two separates them; else see that the network fits one "
             "batch, with optimizer.lr ten times smaller and ten times larger",

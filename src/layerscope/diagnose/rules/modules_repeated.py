@@ -23,18 +23,18 @@ def modules_repeated(figures: Figures, thresholds: Thresholds, memory: Memory) -
         values,
         np.where(mixed, 2, np.where(values > 0, 1, 0)),
         Advice(
-            "{value:.0f} entries of the network's lists are a module that is in the list already: "
-            "they have its weights, and none of their own",
+            "the network's lists hold a module more than once (entries that repeat one: "
+            "{value:.0f}): these have its weights, and none of their own",
             f"{_ANEW}; if they are to share their weights, all is well",
         ),
         Advice(
-            "{value:.0f} entries of the network's lists are a module that is in the list already, "
-            "and it has a batch normalisation: its running statistics are a mixture of what all "
-            "of them get, and fit none of them in evaluation",
+            "the network's lists hold a module more than once (entries that repeat one: "
+            "{value:.0f}), and it has a batch normalisation: its running statistics are a mixture "
+            "of what all of them get, and fit none of them in evaluation",
             f"{_ANEW}; where weights are to be shared, a batch normalisation of its own for each",
         ),
         Advice(
-            "{value:.0f} batch normalisations stand in several layers of one kind: their running "
+            "batch normalisations ({value:.0f}) stand in several layers of one kind: their running "
             "statistics are a mixture of what all of these get, and fit none of them in evaluation",
             "a batch normalisation of its own in each layer, also where they share their weights",
         ),

@@ -27,60 +27,66 @@ def _within_bounds(facts: LayerFacts) -> str:
     if is_recurrent(facts):
         return f"{CLIP}; and a smaller optimizer.lr"
     return (
-        "a smaller optimizer.lr; in your own module, a bound on what is exponentiated, divided "
-        "by or taken the root of; trainer.precision=bf16-mixed if it overflowed in float16"
+        "a smaller optimizer.lr; in your own module, a bound on what is exponentiated, divided by "
+        "or taken the root of; trainer.precision=bf16-mixed if it overflowed in float16"
     )
 
 
 _ADVICE = (
-    Advice("{value:.0f} outputs of {layer} are not finite, from finite inputs", _within_bounds),
     Advice(
-        "{value:.0f} outputs of {layer} are not finite, and neither were its inputs",
+        "outputs of {layer} are not finite ({value:.0f} of them), from finite inputs",
+        _within_bounds,
+    ),
+    Advice(
+        "outputs of {layer} are not finite ({value:.0f} of them), and neither were its inputs",
         "look at the data of that step: they are not finite before the first layer",
     ),
     Advice(
-        "{value:.0f} outputs of {layer} are not finite: its inputs were not, though all layers "
-        "before it gave finite outputs",
+        "outputs of {layer} are not finite ({value:.0f} of them): its inputs were not, though all "
+        "layers before it gave finite outputs",
         _FUNCTIONS,
     ),
     Advice(
-        "{value:.0f} outputs of {layer} are not finite, because its weights are not: the step "
-        "before made them so",
+        "outputs of {layer} are not finite ({value:.0f} of them), because its weights are not: the "
+        "step before made them so",
         lambda facts: f"{CLIP}; else {_OF_STEPS}" if is_recurrent(facts) else _OF_STEPS,
     ),
     Advice(
-        "{value:.0f} gradients are not finite before {layer}, and all are finite behind it",
+        "gradients are not finite before {layer} ({value:.0f} of them), and all are finite behind "
+        "it",
         "in your own module, a root or norm of what may be 0: its slope there is infinite; "
         "torch.autograd.set_detect_anomaly(True) names the line",
     ),
     Advice(
-        "{value:.0f} weight gradients of {layer} are not finite, though those of the outputs are",
+        "weight gradients of {layer} are not finite ({value:.0f} of them), though those of the "
+        "outputs are",
         "a smaller loss: a sum over many samples overflowed; trainer.precision=bf16-mixed",
     ),
     Advice(
-        "{value:.0f} elements of {layer}, a parameter, are not finite: the step before made them "
-        "so, and what is computed with them is not finite either",
+        "elements of {layer}, a parameter, are not finite ({value:.0f} of them): the step before "
+        "made them so, and what is computed with them is not finite either",
         _OF_STEPS,
     ),
     Advice(
-        "{value:.0f} outputs of {layer} are not finite, because weights are not: the optimizer's "
-        "eps is 0 in float16, their type, so it divides 0 by 0 where a gradient is 0",
+        "outputs of {layer} are not finite ({value:.0f} of them), because weights are not: the "
+        "optimizer's eps is 0 in float16, their type, so it divides 0 by 0 where a gradient is 0",
         "weights in float32, with torch.autocast for the passes; or an optimizer made with "
         "eps=1e-4; no optimizer.lr is small enough",
     ),
     Advice(
-        "{value:.0f} outputs of {layer} are not finite in the very first step, from finite inputs",
+        "outputs of {layer} are not finite ({value:.0f} of them) in the very first step, from "
+        "finite inputs",
         "in your own module, a bound on what is exponentiated, divided by or taken the root or the "
         "logarithm of; trainer.precision=bf16-mixed if it overflowed in float16",
     ),
     Advice(
-        "{value:.0f} outputs of {layer} are not finite, though its weights are, and so are the "
-        "data and all outputs of the layers before it",
+        "outputs of {layer} are not finite ({value:.0f} of them), though its weights are, and so "
+        "are the data and all outputs of the layers before it",
         f"{_FUNCTIONS}; trainer.precision=bf16-mixed if it overflowed in float16",
     ),
     Advice(
-        "{value:.0f} gradients are not finite before {layer}, and those of all weights are: units "
-        "that are not active have kept them back, so far",
+        "gradients are not finite before {layer} ({value:.0f} of them), and those of all weights "
+        "are: units that are not active have kept them back, so far",
         "in your own module, a root or norm of what may be 0: its slope there is infinite; a small "
         "number added to what is under the root, torch.sqrt(x + 1e-12)",
     ),

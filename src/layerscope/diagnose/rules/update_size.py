@@ -21,7 +21,8 @@ what they get, and are next to zero."""
 
 
 _BY_SO_MUCH = (
-    "a step changes {layer} by 10^{value:.1f} of its weights (limit 10^{threshold:g}, usual 10^-3)"
+    "a step changes the weights of {layer} by 10^{value:.1f} times their size (limit "
+    "10^{threshold:g}, usual 10^-3)"
 )
 _TOO_LARGE = (
     Advice(
@@ -30,15 +31,14 @@ _TOO_LARGE = (
     Advice(_BY_SO_MUCH, A_TENTH),
     Advice(
         "a step changes {layer} by more than numbers of its type can hold (limit "
-        "10^{threshold:g} of its weights, usual 10^-3)",
+        "10^{threshold:g} times the size of its weights, usual 10^-3)",
         A_TENTH,
     ),
 )
 _TOO_SMALL = (
     Advice(
-        "a step changes {layer} by 10^{value:.1f} of its weights (limit 10^{threshold:g}, usual "
-        "10^-3), and never did more",
-        "optimizer.lr=... as many times larger as the ratio is below 10^-3: a hundred times for "
+        f"{_BY_SO_MUCH}, and no step did more",
+        "optimizer.lr=... as many times larger as that is below 10^-3: a hundred times for "
         "10^-5, a thousand times for 10^-6",
     ),
     Advice(
@@ -48,8 +48,7 @@ _TOO_SMALL = (
         "optimizer of your own, that step() changes the weights in place",
     ),
     Advice(
-        "a step changes {layer} by 10^{value:.1f} of its weights (limit 10^{threshold:g}, usual "
-        "10^-3), because these are more than a hundred times as large as those that keep a "
+        f"{_BY_SO_MUCH}, because these are more than a hundred times as large as those that keep a "
         "signal's size",
         "weights of variance 1 / fan_in or 2 / fan_in in this layer: torch.nn.init."
         "kaiming_normal_; torch.empty and torch.Tensor(rows, columns) draw none, and hold what was "

@@ -32,9 +32,9 @@ _REMEDY = (
 )
 
 _OF_PENALTY = (
-    "a smaller factor before your own penalty, for the optimizer has no weight_decay; of a "
-    "divergence between a network's weights and their prior, divided by the number of training "
-    "samples beside a mean loss"
+    "a smaller factor before your own penalty, for the optimizer has no weight_decay; if it is the "
+    "divergence between a Bayesian network's weights and their prior, divide it by the number of "
+    "training samples, as the loss is a mean over samples"
 )
 _GONE = (
     "the weights have shrunk to {value:.2g} of their size at the start (limit {threshold:g}): they "

@@ -55,13 +55,13 @@ def not_registered(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         "network",
         np.where(in_loss, of_loss, of_network),
         Advice(
-            "the forward pass uses {value:.0f} parameters that neither the network nor an "
+            "the forward pass uses parameters ({value:.0f}) that neither the network nor an "
             "optimizer has: they never learn, are not saved, and are not moved by model.to(...)",
             "torch.nn.ModuleList or ModuleDict for modules, ParameterList for parameters, instead "
             "of a Python list or dict; and the optimizer made after that",
         ),
         Advice(
-            "the forward pass makes {value:.0f} parameters anew each time: their gradients are "
+            "the forward pass makes parameters ({value:.0f}) anew each time: their gradients are "
             "thrown away, and what they are made from never learns",
             "take the wrapping off: the module's own parameters, without torch.nn.Parameter(...) "
             "or requires_grad_() in the forward pass",
@@ -98,8 +98,8 @@ def gradients_accumulate(figures: Figures, thresholds: Thresholds, memory: Memor
         Advice(
             "one of the optimizers takes each step with the sum of all gradients so far: those of "
             "its parameters are never cleared",
-            "zero_grad() of each optimizer before the backward pass of its own loss: that of "
-            "another clears no gradient but its own",
+            "zero_grad() of each optimizer before the backward pass of its own loss: an optimizer "
+            "clears the gradients of its own parameters only",
         ),
         critical=0.0,
         source="torch.Tensor.backward accumulates into .grad",

@@ -34,6 +34,7 @@ from layerscope.record.hooks.compile_start import CompileStart
 from layerscope.record.hooks.handles import remove_all, silence
 from layerscope.record.network.parts import parameters_of
 from layerscope.record.parameters.ownership import given_to
+from layerscope.session.own_failure import told_failure
 from layerscope.session.settings import Settings
 
 _log = logging.getLogger("layerscope")
@@ -127,7 +128,8 @@ class ScriptWatch:
             with self._lock:  # threads may train networks beside each other
                 work()
         except Exception as error:
-            _log.error("layerscope run: it looks for no more networks: %s", error, exc_info=error)
+            why, trace = told_failure(error, None)
+            _log.error("layerscope run: it looks for no more networks: %s", why, exc_info=trace)
             self._stop()
 
     def _before_call(self, module: nn.Module, inputs: Any) -> None:
