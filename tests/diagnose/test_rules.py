@@ -306,7 +306,7 @@ def test_on_small_data_dead_units_are_told_before_they_are_sure(quiet, loss, sev
     told = found(figures)
     assert told == ({} if severity is None else {"dead_units": (severity, "02_relu", 20, 1)})
     if severity == "warning":
-        assert "with 95 % certainty" in rules_and_words(figures)["dead_units"].explanation
+        assert "with 95% certainty" in rules_and_words(figures)["dead_units"].explanation
         assert found(part_until(figures, 39)) == {"dead_units": ("note", "02_relu", 20, 1)}
     figures["dead_units"][36:, 2], figures["dead_since"][36:, 2] = quiet, 20
     sure = rules_and_words(figures).get("dead_units")

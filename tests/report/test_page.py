@@ -9,17 +9,22 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from layerscope.comparison import compare
 from layerscope.events.event_file import EventFile
 from layerscope.events.summaries import scalar
 from layerscope.report import write_report
+from layerscope.report.chart_data import chart_data
 from layerscope.report.findings import GroupFinding
 from layerscope.report.group_styles import styles_of
+from layerscope.report.layer_charts import heatmaps
 from layerscope.report.packed import packed
 from layerscope.sinks.figures_event import FiguresEncoder
 from tests.made_findings import finding
 from tests.runs import HOSTILE, Made, write_sweep
+from tests.watching import watch_loop
 
 
 class Page(HTMLParser):
@@ -131,7 +136,7 @@ def test_everything_from_a_config_or_a_file_is_escaped(tmp_path):
     (run / "status.json").write_text(
         f'{{"state": {hostile}, "reason": {hostile}, "versions": {{{hostile}: {hostile}}}}}'
     )
-    hostile_finding = dict.fromkeys(asdict(GroupFinding(*[""] * 14)), HOSTILE)
+    hostile_finding = dict.fromkeys(asdict(GroupFinding(*[""] * 12)), HOSTILE)
     (run / "diagnosis.json").write_text(json.dumps({"findings": [hostile_finding, 3, None]}))
     run.rename(tmp_path / HOSTILE.replace("/", "|"))
     (tmp_path / "<b>theirs").mkdir()
@@ -315,3 +320,36 @@ def test_packing_takes_what_has_no_range(values):
     codes = np.frombuffer(base64.b64decode(made["data"]), "<u2")
     assert codes.tolist() == [65_535 if math.isnan(value) else 0 for value in values]
     json.dumps(made, allow_nan=False)
+
+
+def test_where_nothing_is_finite_any_more_no_share_and_no_gradient_is_drawn(tmp_path):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+
+    def break_it(step, net):
+        if step == 6:
+            with torch.no_grad():
+                net[0].weight.fill_(math.nan)
+
+    watch_loop(net, tmp_path, 12, before=break_it)
+    run = compare(tmp_path).runs[0]
+    for quantity in ("saturated", "activation_grad_rms"):
+        drawn = heatmaps(run.history)["maps"][quantity]
+        codes = np.frombuffer(base64.b64decode(drawn["z"]["data"]), np.uint8)
+        rows = codes.reshape(drawn["z"]["shape"])
+        assert ((rows == 255) == (np.arange(12) >= 6)).all()
+
+
+@pytest.mark.parametrize(
+    ("loss_of", "unit"),
+    [
+        (lambda z: nn.functional.cross_entropy(z, torch.arange(len(z)) % 3), ", nats"),
+        (lambda z: nn.functional.mse_loss(z, torch.randn(len(z), 3)), ""),
+    ],
+)
+def test_the_losses_have_the_unit_of_what_they_are(tmp_path, loss_of, unit):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3))
+    watch_loop(net, tmp_path, 12, lambda step: (torch.randn(16, 4),), loss_of)
+    comparison = compare(tmp_path)
+    assert chart_data(comparison, styles_of(comparison.groups))["unit"] == unit

@@ -98,7 +98,7 @@ def _medians(values: Array, at: npt.NDArray[np.intp]) -> Array:
     count = (~np.isnan(bins)).sum(axis=1, keepdims=True)
     low = np.take_along_axis(bins, np.maximum(count - 1, 0) // 2, axis=1)
     high = np.take_along_axis(bins, np.minimum(count // 2, bins.shape[1] - 1), axis=1)
-    return ((low + high) / 2)[:, 0].astype(np.float32)
+    return (low / 2 + high / 2)[:, 0].astype(np.float32)
 
 
 def _outermost(values: Array, count: int) -> Array:

@@ -27,6 +27,7 @@ class Run:
         state: see `run_state.state_of`.
         seconds, steps: of the training.
         losses: the scalars of `LOSSES` that it has, or its only other loss, by tag.
+        in_nats: whether its loss was seen to be a cross-entropy, of classes or of bits.
         history: its figures, where it wrote any.
         snapshots: its histograms at a few steps, by tag.
         findings: of diagnosis.json, or else as the rules judge its figures; None without both.
@@ -43,6 +44,7 @@ class Run:
     seconds: float | None
     steps: int | None
     losses: Mapping[str, ScalarSeries]
+    in_nats: bool
     history: History | None
     snapshots: Snapshots
     prediction: PredictionSummary | None

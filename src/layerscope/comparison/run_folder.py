@@ -15,6 +15,7 @@ from layerscope.comparison.overrides import overrides_of, seed_of
 from layerscope.comparison.run import LOSSES, Run
 from layerscope.comparison.snapshots import snapshots_of
 from layerscope.diagnose import Figures, Judge
+from layerscope.diagnose.losses.loss_kind import OF_BITS, OF_CLASSES
 from layerscope.events.reader import RunEvents, read_run
 from layerscope.events.series import ScalarSeries
 from layerscope.events.summaries import PLUGIN
@@ -23,6 +24,8 @@ from layerscope.run_state import DIAGNOSIS, state_of
 from layerscope.sinks.figures_event import PREDICTION, figures_of
 from layerscope.theory import PredictionSummary
 from layerscope.whole_file import read_json
+
+_IN_NATS = (*OF_CLASSES, *OF_BITS)
 
 
 def run_of(folder: Path, name: str) -> Run | None:
@@ -62,6 +65,7 @@ def run_of(folder: Path, name: str) -> Run | None:
         seconds=_number(status.get("seconds")),
         steps=_steps(status, losses, history),
         losses=losses,
+        in_nats=figures is not None and bool(np.isin(figures["loss_kind"], _IN_NATS).any()),
         history=history,
         snapshots=snapshots_of(events.histograms) if events else {},
         prediction=_prediction(events) if events else None,

@@ -104,7 +104,8 @@ class StepFigures:
         rows, at = self._activations
         one = reached[:, rows]
         spread = np.sqrt(deviations[:, rows] / (finite[:, rows] - 1))  # as torch, Bessel's
-        outside = moments[:, rows, MomentColumn.OUTSIDE] / count[:, rows]
+        numbers = count[:, rows] - moments[:, rows, MomentColumn.NAN]  # none: nothing is known
+        outside = moments[:, rows, MomentColumn.OUTSIDE] / np.where(numbers > 0, count[:, rows], 0)
         for name, values in (
             ("activation_count", count[:, rows] * one),
             ("activation_mean", mean[:, rows]),

@@ -37,6 +37,7 @@ def chart_data(comparison: Comparison, group_styles: Sequence[Style]) -> dict[st
     tags = _tags(comparison)
     data: dict[str, Any] = {
         "loss": tags[0],
+        "unit": ", nats" if all(run.in_nats for run in comparison.runs if run.losses) else "",
         "groups": [
             {
                 "label": group.label,

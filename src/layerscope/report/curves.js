@@ -26,7 +26,7 @@ function lossOfOne(width, log) {
   const losses = traces.flatMap((trace) => trace.y.filter((value) => value !== null));
   const [least, most] = [losses.reduce((a, b) => Math.min(a, b), Infinity), losses.reduce((a, b) => Math.max(a, b), -Infinity)];
   const steep = least > 0 && most > 30 * least ? logAxis(losses) : {};
-  const layout = cells([""], width, { least: width, height: 320, x: stepsAxis(log), y: { title: title("loss, nats"), ...steep }, top: 12 });
+  const layout = cells([""], width, { least: width, height: 320, x: stepsAxis(log), y: { title: title(`loss${REPORT.unit}`), ...steep }, top: 12 });
   return { traces: traces.reverse(), layout: { ...layout, showlegend: true, legend: { x: 1, xanchor: "right", y: 1, bgcolor: "rgba(0,0,0,0)" } } };
 }
 
@@ -65,7 +65,7 @@ function lossOfMany(width, log) {
   heights.sort((a, b) => a - b);
   const usual = heights[Math.floor((heights.length - 1) / 2)];
   const layout = cells(names.map((name) => plain(name)), width, {
-    least: 330, height: 270, x: stepsAxis(log), y: { title: title(plain(tag) + ", nats") },
+    least: 330, height: 270, x: stepsAxis(log), y: { title: title(plain(tag) + REPORT.unit) },
   });
   const top = Math.max(...heights.filter((height) => height <= 3 * Math.abs(usual)));
   const outside = REPORT.groups.filter((group) => (peaks.get(group) ?? 0) > top);

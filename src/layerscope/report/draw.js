@@ -66,7 +66,7 @@ function drawAll() {
 function axis(more = {}) {
   return {
     gridcolor: colour("grid"), linecolor: colour("line"), zerolinecolor: colour("grid"),
-    tickfont: { color: colour("dim"), size: 11 }, automargin: false, ...more,
+    tickfont: { color: colour("dim"), size: 11 }, automargin: false, exponentformat: "power", ...more,
   };
 }
 

@@ -16,8 +16,8 @@ class GroupFinding:
     Attributes:
         group: the group's label.
         severity: "critical", "warning", "note", or what the file has.
-        rule, layer, layers, step, value, threshold, source, explanation, remedy, because: as
-            diagnosis.json has them, as text; "" where it has none.
+        rule, layer, layers, step, source, explanation, remedy, because: as diagnosis.json has
+            them, as text; "" where it has none.
         runs: in how many of the group's runs, "2 of 3 runs".
         how_sure: of a warning or worse, such as "how sure: true in 16 of 16 test programs"; else
             "".
@@ -29,8 +29,6 @@ class GroupFinding:
     layer: str
     layers: str
     step: str
-    value: str
-    threshold: str
     source: str
     explanation: str
     remedy: str

@@ -55,7 +55,7 @@ function heatmapChart(side) {
     const most = Math.max(1, ...SIDES.flatMap((s) => Object.values(heatmapsOf(s).maps).map((map) => map.layers.length)));
     const height = Math.max(110, Math.min(330, 22 * most));
     const layout = cells(quantities.map((each) => HEATMAPS[each].title), width, {
-      least: width, height, left: 92, right: 74, shareY: false, bottom: 40, top: 46,
+      least: width, height, left: 104, right: 74, shareY: false, bottom: 40, top: 46,
       x: stepsAxis(log),
       y: (i) => ticksOf((maps[quantities[i]] || { layers: [] }).layers, 14),
     });

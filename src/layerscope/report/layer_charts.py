@@ -16,6 +16,7 @@ HEATMAPS = ("saturated", "activation_grad_rms", "dead", "update_to_weight", *OF_
 """The quantities that are drawn layer by step; in log10, but for the shares."""
 
 _SHARES = ("saturated", "dead", "attention_entropy", "experts_unused", "gate_shut", "gate_open")
+_EACH_STEP = ("saturated", "activation_grad_rms")
 _HEATMAP_LAYERS = 60
 _HISTOGRAM_LAYERS = 12
 
@@ -62,7 +63,7 @@ def heatmaps(history: History) -> dict[str, Any]:
         if drawn.any():
             maps[quantity] = {
                 "layers": [history.layers[rows[i]].name for i in np.flatnonzero(drawn)],
-                "z": packed(_carried(values[drawn]), levels=255),
+                "z": packed(_carried(values[drawn], quantity in _EACH_STEP), levels=255),
             }
     return {"edges": packed(history.edges), "maps": maps, "of": len(reached)}
 
@@ -98,7 +99,15 @@ def evenly(items: Sequence[T], most: int) -> list[T]:
     return [items[i] for i in np.linspace(0, len(items) - 1, most).round().astype(int)]
 
 
-def _carried(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Fill what was measured at some steps only with the last value before."""
+def _carried(rows: npt.NDArray[np.float64], each_step: bool) -> npt.NDArray[np.float64]:
+    """Fill what was measured at some steps only with the last value before.
+
+    Args:
+        each_step: whether it is measured at each: where nothing follows, nothing was finite.
+    """
     known = np.where(np.isfinite(rows), rows, np.nan)
-    return last_known(known.T, np.full(len(rows), np.nan)).T
+    filled = last_known(known.T, np.full(len(rows), np.nan)).T
+    if each_step:
+        follows = np.isfinite(known)[:, ::-1].cumsum(axis=1)[:, ::-1] > 0
+        filled[~follows] = np.nan
+    return filled

@@ -37,7 +37,7 @@ function rangeOfSlider() {
   const [shown, of] = [Object.keys(histogramsOf("a")).length, run ? run.layers.histograms.of : 0];
   byId("histogram-note").textContent =
     (what === "activation"
-      ? "Healthy: one hump around zero, as wide in every layer. Sick: towers at the ends, where no gradient passes, or a needle at zero."
+      ? "Healthy: one hump around zero, as wide in every layer. Sick: towers at the ends, where no gradient passes, or a needle at zero; of a ReLU about half of the outputs are zero in health."
       : "log10 of the absolute value. Healthy: the hump stays in place from layer to layer. It moves left, toward the input, where gradients vanish. The first bucket holds exact zeros.") +
     (shown < of ? ` Shown are ${shown} of ${of} hidden layers.` : "");
 }

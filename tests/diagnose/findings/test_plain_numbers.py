@@ -16,7 +16,7 @@ from layerscope.diagnose.findings.plain_numbers import with_plain_numbers
         ("by 10^-0.3 times (limit 10^-1)", "by 0.5 times (limit 0.1)"),
         ("10^-5.9, 10^2.1, 10^0", "0.0000013, 130, 1"),
         ("in 10^13", "in 10^13"),
-        ("by 10^-inf of", "by 0 of"),
+        ("by 10^-inf of", "by zero of"),
         ("with 95 % certainty", "with 95% certainty"),
         ("a layer x1e+03, or 01_b10^2", "a layer x1e+03, or 01_b10^2"),
     ],

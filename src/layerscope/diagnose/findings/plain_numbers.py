@@ -19,7 +19,7 @@ def with_plain_numbers(sentence: str) -> str:
     >>> with_plain_numbers("2.67e+03 times, 9.44e+08 times, 3.4e+38 times its size (limit 95 %)")
     '2670 times, 9.44e8 times, infinitely many times its size (limit 95%)'
     >>> with_plain_numbers("by 10^-0.3 (limit 10^-1, usual 10^-3), one in 10^13, 10^-inf")
-    'by 0.5 (limit 0.1, usual 0.001), one in 10^13, 0'
+    'by 0.5 (limit 0.1, usual 0.001), one in 10^13, zero'
     """
     sentence = re.sub(rf"\d\.\d+e\+{_INFINITE} times", "infinitely many times", sentence)
     sentence = _SCIENTIFIC.sub(_written_out, sentence)
@@ -34,7 +34,7 @@ def _written_out(number: re.Match[str]) -> str:
 def _of_ten(power: re.Match[str]) -> str:
     exponent = float(power[1])
     if exponent == -float("inf"):
-        return "0"
+        return "zero"
     if not -_LONGEST <= exponent < _LONGEST:
         return power[0]
     number = float(f"{10**exponent:.2g}")
