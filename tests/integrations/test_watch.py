@@ -23,6 +23,7 @@ from torch.utils.checkpoint import checkpoint
 import layerscope
 from layerscope.events.reader import read_run
 from layerscope.sinks.figures_event import figures_of
+from tests.usual_step import descend
 
 
 def make_net():
@@ -40,16 +41,20 @@ def figures(folder):
     return figures_of(read_run(folder))
 
 
+def loop(watcher, net, steps, loss_of=lambda loss: loss):
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for x, y in batches(steps):
+        optimizer.zero_grad()
+        loss = cross_entropy(net(x), y)
+        loss.backward()
+        optimizer.step()
+        watcher.step(loss_of(loss))
+
+
 def run(folder, net=None, loss_of=lambda loss: loss, **settings):
     net = net or make_net()
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     with layerscope.watch(net, folder, **settings) as watcher:
-        for x, y in batches():
-            optimizer.zero_grad()
-            loss = cross_entropy(net(x), y)
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss_of(loss))
+        loop(watcher, net, 6, loss_of)
     assert watcher.failure is None
     return watcher
 
@@ -346,16 +351,6 @@ def test_diagnosis_json_is_written_though_the_loop_breaks(tmp_path):
     assert sum(len(module._forward_hooks) for module in net.modules()) == 0
 
 
-def loop(watcher, net, steps, loss_of=lambda loss: loss):
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    for x, y in batches(steps):
-        optimizer.zero_grad()
-        loss = cross_entropy(net(x), y)
-        loss.backward()
-        optimizer.step()
-        watcher.step(loss_of(loss))
-
-
 def test_opened_by_hand_it_records_what_a_with_block_does(tmp_path):
     net = make_net()
     watcher = layerscope.watch(net, tmp_path / "by_hand")
@@ -538,10 +533,7 @@ def test_a_layer_that_came_in_mid_run_and_that_no_optimizer_has_is_told(tmp_path
                 net.append(nn.Tanh()).append(last := nn.Linear(3, 3))
                 if given:
                     optimizer.add_param_group({"params": last.parameters()})
-            optimizer.zero_grad()
-            (loss := net(torch.randn(8, 4)).square().mean()).backward()
-            optimizer.step()
-            watcher.step(loss)
+            descend(watcher, optimizer, net(torch.randn(8, 4)).square().mean())
     told = [each for each in watcher.findings if each.rule == "not_optimized"]
     assert [each.layer for each in told] == ([] if given else ["4"])
 
@@ -770,11 +762,7 @@ def test_what_is_unfrozen_later_and_no_optimizer_has_is_told_of_from_then_on(tmp
                 first.requires_grad_(True)
                 if not told:
                     optimizer.add_param_group({"params": list(first.parameters())})
-            optimizer.zero_grad()
-            loss = cross_entropy(net(x), y)
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, cross_entropy(net(x), y))
     of = [(f.rule, f.step) for f in scope.findings if f.rule == "not_optimized"]
     assert of == [("not_optimized", 20)] * told
 
@@ -787,13 +775,9 @@ def test_a_gradient_of_before_is_none_that_an_optimizer_should_have(tmp_path, to
     optimizer = torch.optim.Adam(net.parameters())
     with layerscope.watch(both, tmp_path, images=False, summary=False) as scope:
         for x, y in batches(30):
-            optimizer.zero_grad()
             with torch.set_grad_enabled(told):
                 features = body(x)
-            loss = cross_entropy(net(features), y)
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
+            descend(scope, optimizer, cross_entropy(net(features), y))
     assert ("not_optimized" in [each.rule for each in scope.findings]) == told
 
 
