@@ -248,22 +248,19 @@ def test_a_sweep_that_cannot_begin_is_refused_before_any_job(tmp_path, overrides
 
 
 @pytest.mark.rare
-def test_ray_runs_every_job_though_one_fails(tmp_path):
-    pytest.importorskip("ray")
-    overrides = ("-m", "optimizer.lr=4e-3,-1", "trainer.max_epochs=2", "hydra/launcher=ray")
+@pytest.mark.parametrize(
+    ("library", "launcher", "key", "well", "ill"),
+    [
+        ("ray", "ray", "optimizer.lr", "0.004", "-1"),
+        ("submitit", "submitit_local", "seed", "0", "-1"),
+    ],
+)
+def test_a_launcher_runs_every_job_though_one_fails(tmp_path, library, launcher, key, well, ill):
+    pytest.importorskip(library)
+    overrides = ("-m", f"{key}={well},{ill}", "trainer.max_epochs=2", f"hydra/launcher={launcher}")
     code, out, _ = end(start(tmp_path, *overrides))
     assert code == 1
-    assert states(tmp_path) == {"optimizer.lr=0.004": "finished", "optimizer.lr=-1": "failed"}
-    assert "1 finished, 1 failed" in out
-
-
-@pytest.mark.rare
-def test_submitit_runs_every_job_though_one_fails(tmp_path):
-    pytest.importorskip("submitit")
-    overrides = ("-m", "seed=0,-1", "trainer.max_epochs=2", "hydra/launcher=submitit_local")
-    code, out, _ = end(start(tmp_path, *overrides))
-    assert code == 1
-    assert states(tmp_path) == {"seed=0": "finished", "seed=-1": "failed"}
+    assert states(tmp_path) == {f"{key}={well}": "finished", f"{key}={ill}": "failed"}
     assert "1 finished, 1 failed" in out
 
 

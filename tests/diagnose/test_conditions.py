@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from layerscope.diagnose import RULES, Figures, Judge
+from layerscope.diagnose import RULES, Judge
 from layerscope.diagnose.findings.consequences import CONSEQUENCES
 from layerscope.diagnose.findings.rule_groups import (
     BY_GRADIENTS,
@@ -516,9 +516,7 @@ def test_a_policy_without_rewards_is_told_after_twenty_looks_in_a_row(looks, bre
     for cut in (80, 7):
         judge = Judge(figures.layers)
         for step in range(0, 80, cut):
-            rows = slice(step, step + cut)
-            arrays = figures.of_layers[rows], figures.of_steps[rows]
-            judge.look(Figures(figures.layers, figures.steps[rows], *arrays))
+            judge.look(figures.of_rows(slice(step, step + cut)))
         found = [f for f in judge.findings if f.rule == "penalty_without_gradient"]
         assert bool(found) == told
         assert all(

@@ -179,15 +179,6 @@ def erratic(seed, steps):
     return figures
 
 
-def part(figures, start, end):
-    return Figures(
-        figures.layers,
-        figures.steps[start:end],
-        figures.of_layers[start:end],
-        figures.of_steps[start:end],
-    )
-
-
 @settings(max_examples=15, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
@@ -206,7 +197,7 @@ def test_cuts_and_checkpoints_change_no_finding(seed, steps, cuts, saved_at):
     whole.look(figures)
     one_by_one = Judge((), EAGER, classes=27)
     for step in range(steps):
-        one_by_one.look(part(figures, step, step + 1))
+        one_by_one.look(figures.of_rows(slice(step, step + 1)))
     assert one_by_one.findings == whole.findings
 
     in_parts = Judge(LAYERS, EAGER, classes=27)
@@ -216,7 +207,7 @@ def test_cuts_and_checkpoints_change_no_finding(seed, steps, cuts, saved_at):
             state = in_parts.state()
             in_parts = Judge((), EAGER, classes=27)
             in_parts.load_state(state)
-        in_parts.look(part(figures, start, end))
+        in_parts.look(figures.of_rows(slice(start, end)))
     assert in_parts.findings == whole.findings
 
 
@@ -226,7 +217,7 @@ def test_cuts_change_no_bit_of_how_far_the_weights_have_moved():
     whole, cut = Judge(LAYERS), Judge(LAYERS)
     whole.look(figures)
     for start, end in pairwise([0, 9, 10, 41, 60]):
-        cut.look(part(figures, start, end))
+        cut.look(figures.of_rows(slice(start, end)))
     moved, expected = (each.state()["shared"]["way_so_far"] for each in (cut, whole))
     assert_equal(moved["of_run"]["moved"], expected["of_run"]["moved"])
 

@@ -42,12 +42,6 @@ def saturated_from(step, layer, layers, steps=range(20), share=0.35):
     return figures
 
 
-def part(figures, rows):
-    return Figures(
-        figures.layers, figures.steps[rows], figures.of_layers[rows], figures.of_steps[rows]
-    )
-
-
 def test_a_finding_names_the_first_layer_and_the_step_when_it_began():
     layers = tanh_layers()
     judge = Judge(layers)
@@ -110,12 +104,12 @@ def test_a_judge_goes_on_from_its_state_as_if_it_had_never_stopped():
     figures = saturated_from(7, 2, layers)
     whole, before, after = Judge(layers), Judge(layers), Judge(layers)
     whole.look(figures)
-    before.look(part(figures, slice(0, 9)))
+    before.look(figures.of_rows(slice(0, 9)))
     file = io.BytesIO()
     torch.save(before.state(), file)
     file.seek(0)
     after.load_state(torch.load(file, weights_only=True))
-    after.look(part(figures, slice(9, None)))
+    after.look(figures.of_rows(slice(9, None)))
     assert after.findings == whole.findings != []
 
 

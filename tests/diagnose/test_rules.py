@@ -84,9 +84,16 @@ def figures():
 
 
 def part_until(figures, step):
-    return Figures(
-        figures.layers, figures.steps[:step], figures.of_layers[:step], figures.of_steps[:step]
-    )
+    return figures.of_rows(slice(step))
+
+
+def assert_found_alike(figures, cut):
+    """Whether the figures come at once, or in two parts."""
+    whole, parts = (Judge(figures.layers, DEFAULT) for _ in range(2))
+    whole.look(figures)
+    for rows in (slice(cut), slice(cut, None)):
+        parts.look(figures.of_rows(rows))
+    assert parts.findings == whole.findings
 
 
 def at_looks(figures, **values):
@@ -693,15 +700,7 @@ def test_a_loss_that_is_higher_afterwards_is_no_harm_of_a_spike_that_comes_regul
 
 @pytest.mark.parametrize("cut", [30, 33, 40, 57])
 def test_an_interval_is_the_same_however_the_run_is_cut(cut):
-    figures = with_a_penalty_each(8)
-    whole, parts = (Judge(figures.layers, DEFAULT) for _ in range(2))
-    whole.look(figures)
-    rest = Figures(
-        figures.layers, figures.steps[cut:], figures.of_layers[cut:], figures.of_steps[cut:]
-    )
-    for part in (part_until(figures, cut), rest):
-        parts.look(part)
-    assert parts.findings == whole.findings
+    assert_found_alike(with_a_penalty_each(8), cut)
 
 
 def test_the_larger_gradient_of_two_optimizers_that_take_turns_is_no_spike(figures):
@@ -2338,15 +2337,7 @@ def test_a_loss_that_rises_on_once_new_classes_have_come_has_diverged(after, sev
 
 @pytest.mark.parametrize("cut", [58, 61, 64, 71, 80])
 def test_new_classes_explain_the_same_however_the_run_is_cut(cut):
-    figures = of_two_tasks(9.0, 63, 70)
-    whole, parts = (Judge(figures.layers, DEFAULT) for _ in range(2))
-    whole.look(figures)
-    rest = Figures(
-        figures.layers, figures.steps[cut:], figures.of_layers[cut:], figures.of_steps[cut:]
-    )
-    for part in (part_until(figures, cut), rest):
-        parts.look(part)
-    assert parts.findings == whole.findings
+    assert_found_alike(of_two_tasks(9.0, 63, 70), cut)
 
 
 def test_a_spike_long_after_new_classes_is_one():

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from layerscope.diagnose import Figures
 from layerscope.pictures import run_pictures as module
 from layerscope.pictures.run_pictures import HEATMAPS, PHASE, PROFILE, run_pictures
 from layerscope.theory import PredictionSummary
@@ -13,12 +12,6 @@ from tests.runs import Made
 
 MADE = Made(steps=30)
 PREDICTION = MADE.prediction()
-
-
-def some_of(figures, rows):
-    return Figures(
-        figures.layers, figures.steps[rows], figures.of_layers[rows], figures.of_steps[rows]
-    )
 
 
 @pytest.fixture
@@ -77,13 +70,13 @@ def test_what_is_far_from_theory_gets_a_ring(drawn):
 
 
 def test_a_run_that_begins_later_is_not_compared_with_theory(drawn):
-    run_pictures(some_of(MADE.figures(), slice(10, 20)), PREDICTION)
+    run_pictures(MADE.figures().of_rows(slice(10, 20)), PREDICTION)
     predicted, first, last, off = drawn["profile_picture"]
     assert (predicted, first.step, last.step, off) == (None, 10, 19, [])
 
 
 def test_a_run_of_one_step_has_no_last_one(drawn):
-    run_pictures(some_of(MADE.figures(), slice(0, 1)), PREDICTION)
+    run_pictures(MADE.figures().of_rows(slice(0, 1)), PREDICTION)
     assert drawn["profile_picture"][2] is None
 
 
@@ -100,6 +93,6 @@ def test_the_runs_place_in_the_phase_diagram_is_that_of_its_prediction(drawn):
 
 def test_there_is_no_figure_of_what_there_is_nothing_of(drawn):
     figures = MADE.figures()
-    assert list(run_pictures(some_of(figures, slice(0, 0)), PREDICTION)) == [PHASE]
+    assert list(run_pictures(figures.of_rows(slice(0, 0)), PREDICTION)) == [PHASE]
     linear = tuple(replace(facts, nonlinearity=None) for facts in figures.layers)
     assert list(run_pictures(replace(figures, layers=linear))) == [HEATMAPS]

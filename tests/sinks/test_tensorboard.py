@@ -46,11 +46,6 @@ def block_of(recorder, steps, **options):
     return StepBlock(recorder.plan.channels, made, Figures.empty(LAYERS, steps))
 
 
-def figures_of_rows(figures, rows):
-    rows = list(rows)
-    return Figures(LAYERS, figures.steps[rows], figures.of_layers[rows], figures.of_steps[rows])
-
-
 def test_every_step_is_one_event_at_its_own_wall_time(tmp_path, recorder):
     sink = TensorBoardSink(tmp_path)
     sink.write(block_of(recorder, [0, 7]))
@@ -76,7 +71,7 @@ def test_a_block_of_steps_has_the_bytes_of_the_same_steps_one_by_one(
     def written(folder, blocks):
         sink = TensorBoardSink(folder)
         for rows in blocks:
-            of_block = figures_of_rows(figures, rows)
+            of_block = figures.of_rows(list(rows))
             sink.write(StepBlock(recorder.plan.channels, [steps[row] for row in rows], of_block))
         sink.close()
         (path,) = folder.glob("events*")

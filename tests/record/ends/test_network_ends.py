@@ -254,15 +254,18 @@ def test_rows_are_samples_or_the_places_of_samples(shape, end, by_sample):
     assert ends.take().output.by_sample == by_sample
 
 
-@pytest.mark.parametrize("set_to_none", [True, False])
-def test_gradients_that_were_cleared_are_not_kept(set_to_none):
-    network = mlp()
-    ends = watched(network)
-    weight = network[0].weight
-    parameters = [LayerParameter(weight, "00", Channel(Quantity.WEIGHT, "00"))]
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+def after_a_step():
+    """A network, its ends, its optimizer and the parameter whose gradient is remembered."""
+    ends = watched(network := mlp())
+    parameters = [LayerParameter(network[0].weight, "00", Channel(Quantity.WEIGHT, "00"))]
     network(X).sum().backward()
     ends.output.kept_gradients.remember(parameters)
+    return network, ends, torch.optim.SGD(network.parameters(), lr=0.1), parameters
+
+
+@pytest.mark.parametrize("set_to_none", [True, False])
+def test_gradients_that_were_cleared_are_not_kept(set_to_none):
+    network, ends, optimizer, parameters = after_a_step()
     optimizer.zero_grad(set_to_none=set_to_none)
     ends.take()
     network(X).sum().backward()
@@ -288,13 +291,7 @@ def in_their_place(network, optimizer):
 
 @pytest.mark.parametrize("backward", [to_nobody, in_their_place])
 def test_a_backward_pass_that_adds_to_no_gradient_keeps_none(backward):
-    network = mlp()
-    ends = watched(network)
-    weight = network[0].weight
-    parameters = [LayerParameter(weight, "00", Channel(Quantity.WEIGHT, "00"))]
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
-    network(X).sum().backward()
-    ends.output.kept_gradients.remember(parameters)
+    network, ends, optimizer, _ = after_a_step()
     ends.take()
     backward(network, optimizer)
     ends.output.kept_gradients.confirm()
