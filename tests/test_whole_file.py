@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +69,19 @@ def test_a_full_disk_is_told_with_the_file_that_it_has_no_room_for(tmp_path, mon
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left") as refused:
+        write_whole(tmp_path / "report.html", "text")
+    assert refused.value.filename == str(tmp_path / "report.html")
+
+
+def test_a_disk_that_cannot_be_written_is_told_with_the_file_and_not_its_draft(
+    tmp_path, monkeypatch
+):
+    def refuse(path, *_, **__):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(OSError, match="Read-only") as refused:
         write_whole(tmp_path / "report.html", "text")
     assert refused.value.filename == str(tmp_path / "report.html")
 

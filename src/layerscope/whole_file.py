@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,5 +59,6 @@ def write_whole(path: Path, content: str | bytes) -> Path:
         # A full disk's error names no file, any other the draft.
         raise type(error)(error.errno, error.strerror, str(path)) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # of a disk that cannot be written, which was told of this path
+            draft.unlink(missing_ok=True)
     return path

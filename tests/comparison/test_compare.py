@@ -87,6 +87,17 @@ def test_a_single_run_is_told_by_its_own_figures(tmp_path):
     )
 
 
+def test_a_single_run_that_has_not_come_to_its_end_is_not_said_to_end(tmp_path):
+    folder = Made().write(tmp_path)
+    status = json.loads((folder / "status.json").read_text())
+    for state, begins in (
+        ("running", "It goes on, so far with a val/loss of "),
+        ("interrupted", "It was interrupted with a val/loss of "),
+    ):
+        (folder / "status.json").write_text(json.dumps(status | {"state": state}))
+        assert compare(folder).answer[1].startswith(begins)
+
+
 def test_the_answer_of_one_run_begins_with_its_worst_finding(tmp_path):
     found = compare(Made("random").write(tmp_path))
     assert found.answer[0] == "1 critical: 01_tanh passes no gradient on."

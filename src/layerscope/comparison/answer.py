@@ -10,6 +10,8 @@ from layerscope.console.gradient_flow import flow_in_words
 from layerscope.diagnose import SEVERITIES
 from layerscope.diagnose.findings.severity import counted
 
+_STANDS = {"running": "It goes on, so far", "died": "It died", "interrupted": "It was interrupted"}
+
 
 def answer_of(groups: Sequence[Group], loss: str) -> tuple[str, str]:
     """Say which group trains best and which keeps signals best; of one run, what is wrong with it.
@@ -95,7 +97,7 @@ def _loss(run: Run, loss: str) -> str:
         return "No loss was logged"
     if math.isinf(last):
         return f"Training blew up: its {loss} is not finite"
-    return f"It ends with a {loss} of {loss_text(last)}"
+    return f"{_STANDS.get(run.state, 'It ends')} with a {loss} of {loss_text(last)}"
 
 
 def _gradient(run: Run) -> str:

@@ -67,7 +67,7 @@ def heatmap_picture(figures: Figures) -> Figure:
     )
     names = [_short(figures.layers[row].name) for row in rows]
     span = f", steps {steps[0]} to {steps[-1]}" if len(steps) > 1 else ""
-    figure = new_picture(f"Every layer over the run{span}", height=640)
+    figure = new_picture(f"Every layer over the run{span} (grey: nothing to measure)", height=640)
     for axes, (name, panel) in zip(figure.subplots(2, 2).flat, _PANELS.items(), strict=True):
         dress(axes, panel.title, "step", "")
         kept = ~np.isnan(maps[name]).all(axis=1)

@@ -97,15 +97,6 @@ class Finding:
         return f"{self.layer}{others}, {since}"
 
     @property
-    def comparison(self) -> str:
-        """Value and threshold, such as `0.75 > 0.2`; empty where there is neither."""
-        value, threshold = self.value, self.threshold
-        if math.isnan(threshold):
-            return "" if math.isnan(value) else f"{value:.3g}"
-        sign = ">" if value > threshold else "<" if value < threshold else "≠"  # NaN, if not equal
-        return f"{value:.3g} {sign if value != threshold else '='} {threshold:.3g}"
-
-    @property
     def how_sure(self) -> str:
         """`how sure: true in 11 of 12 test programs, the fault itself in 9`; "" of a note, and of a
         rule that was not met there.

@@ -35,12 +35,11 @@ def _item(told: Finding, *, follows: bool) -> str:
     """
     where = f" in {_code(told.layer)}" if told.layer.strip() else ""
     layers = f", {told.layers} layers" if told.layers != 1 else ""
-    compared = f": {told.comparison}" if told.comparison else ""
     because = f", because of {told.because}" if told.because else ""
     head = (
         f"- {_escaped(told.mark)} **{told.severity}: {_escaped(told.rule)}**"
         f"{where}{layers}, from step {told.step}, in {told.steps} step{'s' * (told.steps != 1)}"
-        f"{_escaped(compared + because)}."
+        f"{_escaped(because)}."
     )
     sentence = _escaped(told.explanation.removesuffix("."))
     lines = [head, "", f"    {sentence}.", ""]
