@@ -596,6 +596,19 @@ def test_a_spike_of_fifteen_times_the_median_is_a_warning_if_the_loss_is_higher_
     assert found(figures) == {"gradient_spike": (severity, "00_tanh", 40, 6)}
 
 
+@pytest.mark.parametrize(
+    ("gain", "at", "severity"), [(9e-4, 40, "note"), (2e-3, 40, "warning"), (9e-4, 90, "warning")]
+)
+def test_a_spike_is_a_note_while_weights_grow_that_began_at_next_to_nothing(gain, at, severity):
+    figures = healthy([replace(each, width=(100, 100)) for each in network()], 120)
+    figures["weight_rms"][0] = (gain / 100) ** 0.5
+    figures["weight_grad_rms"][at] *= 40
+    figures["loss"][:at], figures["loss"][at:] = 2, 2.5
+    finding = rules_and_words(figures)["gradient_spike"]
+    assert finding.severity == severity
+    assert ("grow with them" in finding.explanation) == (severity == "note")
+
+
 @pytest.mark.parametrize("floor", [0.0, 0.9])
 def test_a_spike_is_a_note_where_the_loss_is_near_the_lowest_that_smoothed_labels_allow(
     figures, floor

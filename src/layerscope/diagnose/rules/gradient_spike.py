@@ -10,7 +10,12 @@ from layerscope.diagnose.questions.median import known_median
 from layerscope.diagnose.questions.pace import median_update
 from layerscope.diagnose.questions.recurrent import is_clipped
 from layerscope.diagnose.questions.regular_intervals import RECENT, at_an_interval
+from layerscope.diagnose.questions.weights_at_the_start import gains_at_the_start
 from layerscope.diagnose.symptoms import A_TENTH
+
+_TINY = 1e-3
+"""Variance of the weights times fan-in at the start, of the median layer: thirty times too small.
+GPT-2's 0.02 is 0.3 at its width of 768, and 0.02 at a width of 48."""
 
 _CONVERGED = 0.2  # of the loss at the start: a gradient is small there, and anything is far from it
 _CLIPPED = 0.5  # of the gradient is left
@@ -45,6 +50,12 @@ _ADVICE = (
         "was clipped after that",
         _LOOK,
     ),
+)
+_FROM_NOTHING = Advice(
+    "the gradient of {layer} is {value:.3g} times its running median (limit {threshold:g}), while "
+    "weights that began at next to nothing grow: gradients grow with them",
+    "weights that keep a signal's size at the start, of variance 1 / fan_in or 2 / fan_in: "
+    "torch.nn.init.kaiming_normal_; 0.02 is GPT-2's standard deviation",
 )
 _IF_CLIPPED = (
     "the loop changes gradients before the step already: if it clips them, a smaller limit; and a "
@@ -95,6 +106,7 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     noise = np.append(memory.of_run("noise")[0], curve.noise)
     memory.of_run("level")[0], memory.of_run("noise")[0] = curve.level[-1], curve.noise[-1]
     steps, clipped = median_update(figures, memory), is_clipped(figures, memory)
+    tiny = _began_tiny(figures, memory) & (curve.known < t.patience)
     if not spikes and np.isnan(pending[0]):
         return Symptoms(values)
     cause[(figures["clip_factor"] < _CLIPPED)[:, np.newaxis] & (cause == 0)] = 2
@@ -106,7 +118,7 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         if harmful is not None:
             named = ~np.isnan(ratios)
             values[row, named] = ratios[named]
-            severity[row, named], since[row] = 2, harmful
+            severity[row, named], since[row] = 1 if tiny[row] else 2, harmful
             cause[row] = np.nan_to_num(kinds)
         if row not in spikes:
             continue
@@ -118,7 +130,9 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         unclipped = not (cause[row] % len(_ADVICE)).any()
         dominates = np.fmax.reduce(spikes[row]) > _DOMINATES and is_record[row]
         large = dominates or np.isnan(curve.loss[row])
-        at_once = 2 if large and unclipped and not converged and not regular[row] else 1
+        at_once = (
+            2 if large and unclipped and not converged and not (regular[row] or tiny[row]) else 1
+        )
         values[row], since[row] = np.where(np.isnan(values[row]), spikes[row], values[row]), step
         severity[row, far] = np.fmax(severity[row, far], at_once)
         if regular[row]:
@@ -132,11 +146,25 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         *_ALL,
         _OWN,
         *_CLIPPED_TOO,
+        _FROM_NOTHING,
         limits=(t.spike_factor, t.spike_factor, np.nan),
         source="ZClip (Kumar et al. 2025): deviations from a run's own gradient norm",
-        cause=cause + (len(_ALL) + 1) * (clipped[:, np.newaxis] & (cause < len(_ALL))),
+        cause=np.where(
+            tiny[:, np.newaxis],
+            len(_ALL) + 1 + len(_CLIPPED_TOO),
+            cause + (len(_ALL) + 1) * (clipped[:, np.newaxis] & (cause < len(_ALL))),
+        ),
         since=since,
     )
+
+
+def _began_tiny(figures: Figures, memory: Memory) -> Flags:
+    """Whether weights were next to nothing before the first step, as last known, [steps]."""
+    gain = np.full(len(figures.steps), np.nan)
+    if figures.steps[0] == 0:
+        gains = gains_at_the_start(figures, memory.roles)
+        gain[0] = known_median(gains[np.newaxis], axis=1)[0] if len(gains) else np.nan
+    return memory.known("gain at the start", gain) < _TINY
 
 
 def _harmful(pending: Series, loss: float, start: float, lasting: int) -> int | None:
