@@ -3426,3 +3426,15 @@ def test_only_samples_that_the_loss_takes_count_as_being_of_one_class(ignored, w
     finding = rules_and_words(figures).get("one_class")
     assert (finding is None) == (words is None)
     assert finding is None or words in finding.explanation
+
+
+@pytest.mark.parametrize(
+    ("end", "until", "severity"), [(0.2, 15, "note"), (0.6, 15, "warning"), (0.2, 75, "warning")]
+)
+def test_first_steps_that_were_too_large_are_a_note_once_the_task_is_solved_in_spite(
+    end, until, severity
+):
+    figures = healthy(network(), 80)
+    figures["update_to_weight"][:until, 2] = 0.13
+    figures["loss"][:5], figures["loss"][5:15], figures["loss"][15:] = 3.0, 10.0, end
+    assert found(figures)["update_too_large"][0] == severity

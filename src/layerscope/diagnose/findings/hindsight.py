@@ -77,6 +77,10 @@ def in_hindsight(
         or kept_up
         or (rule in _OUTGROWN_IN_PEACE and in_peace)
     )
+    # First steps that have thrown the loss up, and from which it has come down to a tenth: smaller
+    # ones would have taken longer.
+    was_overcome = rule == "update_too_large" and finding.step < FIRST and is_over
+    was_overcome &= finding.severity == "warning" and curve.is_down_to_a_tenth
     grows = rule in _OF_GROWING_TARGETS and curve.targets_have_grown
     grows &= rule != "loss_diverged" or finding.worst < _GROWTH
     is_undone = rule in _OF_TERMS and is_over and finding.severity == "warning"
@@ -84,6 +88,7 @@ def in_hindsight(
     if (
         grows
         or is_undone
+        or was_overcome
         or (rule in _OF_A_RISE and is_over and curve.came_down)
         or (is_passing and curve.falls_on)
         or (is_outgrown and curve.has_learned)

@@ -154,6 +154,11 @@ class LossCurve:
         return self._is_down_to(_TENTH) and not self.was_thrown
 
     @property
+    def is_down_to_a_tenth(self) -> bool:
+        """Whether it is, whatever it was between."""
+        return self._is_down_to(_TENTH)
+
+    @property
     def is_solved_in_spite(self) -> bool:
         """Whether it is down to a tenth though a loss was thrown up, to less than three times the
         first.
