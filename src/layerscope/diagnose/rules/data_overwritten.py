@@ -19,10 +19,9 @@ def data_overwritten(figures: Figures, _: Thresholds, memory: Memory) -> Symptom
     stay like what they were, as the batches do that are made of them.
     """
     values = figures["data_overwritten"].astype(np.float64)
-    return Symptoms.of_run(
+    return Symptoms.of_run_above(
         "inputs",
         values,
-        2 * (values > 0),
         Advice(
             "the data set itself gets emptier while it is trained on: numbers that it keeps become "
             "0, and the batches have more zeros than at the start. A mask is written into the "
@@ -34,7 +33,7 @@ def data_overwritten(figures: Figures, _: Thresholds, memory: Memory) -> Symptom
             "it: what is done to a sample is written into the data, and done again in each epoch",
             _REMEDY,
         ),
-        limits=(np.nan, 0.0, np.nan),
+        warning=0.0,
         source="what the data sets of the program's loaders keep, compared from look to look",
         lasting=LOOKS,
         cause=(values == _SCALED).astype("int8"),

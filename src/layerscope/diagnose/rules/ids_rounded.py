@@ -12,10 +12,9 @@ def ids_rounded(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     numbers that it can hold, many of them above that.
     """
     values = figures["ids_rounded"].astype(float)
-    return Symptoms.of_run(
+    return Symptoms.of_run_above(
         "inputs",
         values,
-        2 * (values > 0),
         *(
             Advice(
                 f"all numbers above {{value:.0f}} that an embedding got are numbers that {kind} "
@@ -26,7 +25,7 @@ def ids_rounded(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
             )
             for kind in ("float16", "bfloat16")
         ),
-        limits=(float("nan"), 0.0, float("nan")),
+        warning=0.0,
         source="bfloat16 has 8 significant binary digits, float16 has 11: torch.finfo",
         cause=(values == _BFLOAT16).astype("int8"),
     )
