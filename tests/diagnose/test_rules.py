@@ -669,7 +669,7 @@ def test_gradients_that_are_large_at_regular_intervals_are_the_loops_own(interva
     spike = rules_and_words(figures)["gradient_spike"]
     assert spike.severity == "note"
     assert "at regular intervals" in spike.explanation
-    assert spike.remedy.startswith("nothing, if it is meant")
+    assert spike.remedy.startswith("change nothing if it is meant")
 
 
 @pytest.mark.parametrize(("interval", "odd"), [(8, 61), (16, 70), (16, 64)])

@@ -159,6 +159,6 @@ def validated_in_training(by_mode: str, times: int, step: int) -> Finding:
         explanation=f"{times} times the network was called several times in a row without "
         f"gradients, as in a validation, and was in training mode: {by_mode} acted as in training, "
         "so what came out depends on chance or on the batch",
-        remedy="model.eval() before each validation, and model.train() after it; nothing if it is "
-        "meant, as for Monte Carlo dropout",
+        remedy="model.eval() before each validation, and model.train() after it; change nothing if "
+        "it is meant, as for Monte Carlo dropout",
     )

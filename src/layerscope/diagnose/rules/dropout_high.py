@@ -104,8 +104,8 @@ _STAYS_ON: Mapping[str, tuple[str, str]] = {
     ),
     "MEANT": (
         "its call says `training=True`",
-        "nothing if it is meant, as for Monte Carlo dropout, whose outputs are averaged over "
-        "several passes; else training=self.training",
+        "change nothing if it is meant, as for Monte Carlo dropout, whose outputs are averaged "
+        "over several passes; else training=self.training",
     ),
 }
 

@@ -31,8 +31,8 @@ _OWN = Advice(
     "the gradient of {layer} is {value:.3g} times its running median (limit {threshold:g}), and it "
     "is as much larger at regular intervals: the loop does something else there, such as a penalty "
     "that is taken now and then",
-    "nothing, if it is meant (lazy regularisation: Karras et al. 2020, StyleGAN2, section 3.1); "
-    "else a smaller weight of what comes at these steps",
+    "change nothing if it is meant (lazy regularisation: Karras et al. 2020, StyleGAN2, section "
+    "3.1); else a smaller weight of what comes at these steps",
 )
 _ADVICE = (
     Advice(

@@ -131,8 +131,8 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
             "each sample has been scaled by its own numbers, mean and deviation or ends: these are "
             "the same in all samples, and what they said of a sample is gone",
             "scale each feature by its own numbers, over the training data: axis 0, as "
-            "sklearn's StandardScaler does of [samples, features]; nothing if only the shape of a "
-            "sample counts",
+            "sklearn's StandardScaler does of [samples, features]; change nothing if only the "
+            "shape of a sample counts",
             0.0,
             value=1.0,
             severity=1,
@@ -163,7 +163,7 @@ def _of_a_value(so: Flags, far: Values, figures: Figures, memory: Memory) -> Cas
         "known, as -999 does, and once the column is scaled with it the others hardly differ",
         "find these before columns are scaled: put the column's median in their place "
         "(SimpleImputer of sklearn, fillna of pandas), and give a further column of 0 and 1 that "
-        "says where; nothing if the value is one that the column may have",
+        "says where; change nothing if the value is one that the column may have",
         (1.0, _FAR, np.nan),
         value=far,
         severity=np.where(far > _FAR, 2, 1),

@@ -246,5 +246,6 @@ def ended_in_warm_up(
         explanation="the training ended in its warm-up: the learning rate rose to the last step, "
         f"and had come to {share:.1%} of what was asked for",
         remedy="a warm-up of a tenth of the steps or less, counted as scheduler.step() is called: "
-        "once a batch, not once an epoch, if its numbers are steps; nothing if training goes on",
+        "once a batch, not once an epoch, if its numbers are steps; change nothing if training "
+        "goes on",
     )

@@ -98,8 +98,8 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         Advice(
             "the loss is that of one sample: of {value:.0f} in each batch only one gets a gradient",
             "criterion(outputs, targets) of the whole batch, not of outputs[0] or outputs[-1]; in "
-            "a loop over samples add their losses up, and divide by their number; nothing if these "
-            "are the steps of one sequence, of which the last is judged",
+            "a loop over samples add their losses up, and divide by their number; change nothing "
+            "if these are the steps of one sequence, of which the last is judged",
             (_SEVERAL - 1.0, np.nan, np.nan),
         ),
         limits=(TIMES, np.nan, np.nan),

@@ -57,7 +57,7 @@ _NEGATIVE = (
     Advice("", ""),  # in its place stands what `targets_beyond_bits` says
     Advice(
         "the loss is {value:.3g}, below 0",
-        "nothing if your loss may be negative, as a log-density may; else look at its sign",
+        "change nothing if your loss may be negative, as a log-density may; else look at its sign",
     ),
     Advice(
         "the loss is {value:.3g}: it is minus a cross-entropy or an error, so it is smallest "

@@ -23,8 +23,8 @@ is ten."""
 
 _ADVICE = (
     Advice(
-        "the optimizer is made anew {value:.2g} times a step: its momentum and its averages begin "
-        "at zero each time, and Adam's step is the gradient's sign",
+        "a new optimizer is made within the loop ({value:.2g} for each step): its momentum and "
+        "its averages begin at zero each time, and Adam's step is the gradient's sign",
         "make the optimizer once, before the loop",
         (np.nan, _OFTEN, np.nan),
     ),
@@ -48,8 +48,8 @@ _ADVICE = (
         (_LONG, np.nan, np.nan),
     ),
     Advice(
-        "the optimizer's second beta averages the squares of the last {value:.2g} of the gradients "
-        "or so (limit {threshold:g}): each gradient is divided by little more than itself, so all "
+        "the optimizer's second beta averages the squares of too few gradients (about {value:.2g}, "
+        "limit {threshold:g}): each gradient is divided by little more than itself, so all "
         "weights move by about lr in every step, by noise as far as by a slope",
         "betas=(0.9, 0.999): the second is that of the squares",
         (_SHORT, np.nan, np.nan),

@@ -85,7 +85,7 @@ def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory)
             far,
             "the batch normalisations of a frozen part are in training mode: the running variance "
             "that they came with is now {value:.2g} times what it was",
-            _FROZEN + "; nothing if they are meant to follow the new data",
+            _FROZEN + "; change nothing if they are meant to follow the new data",
             _MOVED,
             value=moved,
             severity=1,

@@ -134,7 +134,8 @@ def sequence_over_batch(figures: Figures, _: Thresholds, memory: Memory) -> Symp
             "draws in random order, for the places of one sequence: it runs from sample to sample",
             "inputs of [samples, time, features] and batch_first=True where the layer is made; "
             "what is [samples, features] has no sequence yet: x.unsqueeze(-1) of values that "
-            "follow each other, else a linear layer; nothing if samples are to see each other",
+            "follow each other, else a linear layer; change nothing if samples are to see each "
+            "other",
         ),
         limits=(np.nan, 0.0, 0.0),
         source="torch.nn.LSTM, argument batch_first",
