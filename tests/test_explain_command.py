@@ -58,6 +58,12 @@ def test_an_unknown_rule_is_answered_with_the_nearest_and_exit_code_2(capsys):
     )
 
 
+def test_a_word_that_is_like_no_rule_is_answered_with_where_they_are_listed(capsys):
+    assert main(["explain", "foo"]) == 2
+    told = "error: there is no rule named 'foo'; `layerscope explain` lists them\n"
+    assert capsys.readouterr().err == told
+
+
 def test_it_answers_without_torch():
     program = (
         "import sys; from layerscope.__main__ import main; main(['explain', 'idle']); "

@@ -29,8 +29,9 @@ def run(options: Namespace) -> int:
         return ExitCode.FINISHED
     if options.rule not in page_names():
         wanted = options.rule.lower().replace("-", "_")
-        nearest = get_close_matches(wanted, page_names(), n=1, cutoff=0.0)[0]
-        return refuse(f"there is no rule named {options.rule!r}; the nearest is {nearest}")
+        near = get_close_matches(wanted, page_names(), n=1, cutoff=0.5)
+        told = f"the nearest is {near[0]}" if near else "`layerscope explain` lists them"
+        return refuse(f"there is no rule named {options.rule!r}; {told}")
     page = page_of(options.rule)
     if options.json:
         print(json.dumps(explained(page), indent=1))

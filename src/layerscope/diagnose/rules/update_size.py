@@ -59,7 +59,7 @@ _OF_LARGE_WEIGHTS = 2
 _LARGE = 100.0
 """Times the root of 1 / fan_in."""
 
-_SOURCE = "Karpathy, nn-zero-to-hero, lecture 3; CS231n, Neural Networks Part 3: about -3"
+_SOURCE = "Karpathy, nn-zero-to-hero, lecture 3; CS231n, Neural Networks Part 3: about 0.001"
 
 
 @rule_with_memory("update_too_large")
