@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from layerscope.diagnose import Figures, Judge, LayerFacts
 from layerscope.figures.latents import latent_figures
 from layerscope.measure.pending import Pending
 from layerscope.record.ends.ends import Data, Output
@@ -43,6 +44,29 @@ def test_a_sum_of_divergences_beside_a_mean_of_errors_is_told_of(reduction, plac
 
     rules = [finding.rule for finding in judged(Program("", run), mended=False)]
     assert ("posterior_collapse" in rules) is (reduction == "mean")
+
+
+@pytest.mark.parametrize(
+    ("pulled", "active", "told"), [(0.51, 0.0, True), (0.5, 0.0, False), (0.51, 0.1, False)]
+)
+def test_a_code_of_which_no_number_is_active_is_told_of_once_the_loss_is_known_for_long(
+    pulled, active, told
+):
+    figures = Figures.empty((LayerFacts("0", "0", "Linear", order=0),), range(160))
+    figures["loss"][:] = np.linspace(2, 1, 160)
+    figures["latent_drawn"][::10], figures["latent_drawn"][0] = 0.1, pulled
+    figures["latent_cut"][::10], figures["latent_active"][::10] = 0, active
+    judge = Judge(figures.layers)
+    judge.look(figures)
+    found = [each for each in judge.findings if each.rule == "posterior_collapse"]
+    assert [each.step for each in found] == [80] * told
+
+
+@pytest.mark.parametrize(("spread", "active"), [(0.2, 0.5), (0.05, 0.0)])
+def test_a_unit_is_active_whose_mean_varies(spread, active):
+    mean = np.stack([np.linspace(-2 * spread, 2 * spread, 9), np.full(9, 3.0)], 1)
+    rest = np.zeros((3, 9, 2))
+    assert latent_figures([mean, *rest], None, ())["latent_active"] == active
 
 
 def test_matrices_are_taken_before_pictures_that_stand_first():

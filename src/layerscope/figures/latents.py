@@ -16,6 +16,11 @@ _KNOWN = 0.7
 _SAMPLES = 64
 """That a variance along a direction is taken of."""
 
+_ACTIVE = 0.01
+"""Variance of a unit's mean over the data, from which on it counts as active: Burda et al. 2016,
+Importance Weighted Autoencoders, section 5.2.
+"""
+
 _EXACT = 0.999
 """Share of the gradient on an output that its error against the data makes: float32."""
 
@@ -36,6 +41,7 @@ def latent_figures(
     """
     factor, share = _divergence(*pair)
     figures = {"latent_drawn": share if factor > 0 else -share, "latent_cut": _cut(*pair)}
+    figures["latent_active"] = float((pair[0].var(0) > _ACTIVE).mean())
     if output is None or output.samples != len(pair[0]):  # pixels, of pictures with a code each
         return figures
     if factor > 0 and share > _KNOWN and output.gradient is not None:

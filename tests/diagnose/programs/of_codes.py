@@ -148,3 +148,44 @@ def readings_whose_noise_is_nought(mended, watch):
     decoder = nn.Sequential(nn.Linear(5, 48), nn.SiLU(), nn.Linear(48, 24))
     model = (Coded if mended else NoNoise)(encoder, decoder, -1)
     fit_coded(watch, model, batches(x, steps=160), of_likelihood)
+
+
+class Drawing(nn.Module):
+    """Pictures [samples, 1, 8, 8] through maps, with one code for each picture."""
+
+    def __init__(self, act):
+        super().__init__()
+        self.act, self.read = act, nn.Conv2d(1, 12, 4, 2, 1)
+        self.mean, self.log_var = nn.Linear(192, 6), nn.Linear(192, 6)
+        self.write, self.draw = nn.Linear(6, 192), nn.ConvTranspose2d(12, 1, 4, 2, 1)
+
+    def forward(self, x):
+        read = self.act(self.read(x)).flatten(1)
+        mean, log_var = self.mean(read), self.log_var(read)
+        code = mean + (log_var / 2).exp() * torch.randn_like(mean)
+        made = self.draw(self.act(self.write(code)).view(-1, 12, 4, 4))
+        return made.sigmoid(), mean, log_var
+
+
+@program("posterior_collapse", follows=("idle", "collapsed", "loss_not_falling"))
+def pictures_whose_error_is_a_mean_over_pixels(mended, watch):
+    x, _ = pictures()
+
+    def loss(x, made, *code):
+        error = (made - x).square().flatten(1)
+        error = 30 * error.sum(1) if mended else 8 * error.mean(1)
+        return (error + divergence(*code).sum(1)).mean()
+
+    fit_coded(watch, Drawing(F.relu), batches(x, steps=260), loss)
+
+
+@program("posterior_collapse", follows=("idle", "collapsed", "loss_not_falling"))
+def pictures_whose_divergence_weighs_twenty_times_as_much(mended, watch):
+    x, _ = pictures()
+    x = (x > 0.5).float()
+
+    def loss(x, made, *code):
+        error = F.binary_cross_entropy(made, x, reduction="sum") / len(x)
+        return error + (0.5 if mended else 20) * divergence(*code).sum(1).mean()
+
+    fit_coded(watch, Drawing(F.elu), batches(x, steps=260), loss)

@@ -168,6 +168,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "latent_cut": "1 if the spread of a code gets no gradient but its divergence's, 2 if the mean"
     " does not either, else 0",
     "latent_noise": "noise that error and divergence take data to have / data's largest variance",
+    "latent_active": "share of a code's units whose mean varies by more than 0.01 over the samples",
     "token_inputs": "how many different matrices of tokens the embeddings got",
     "target_shift": "how many tokens ahead in the input the targets stand; NaN if it is not so",
     "targets_fed": "1 if these stand at 0 ahead in what the last of several embeddings got, else 0",

@@ -149,6 +149,8 @@ def _is_judged(figures: Figures, roles: Roles) -> bool:
     last = roles.layers[roles.last]
     if figures["goes_on"][0] == 1 or not (last.trainable or last.nonlinearity is not None):
         return False
+    if figures["input_nonfinite"][0] > 0:  # nothing is known of what it makes of numbers
+        return False
     largest = max(figures["output_max"][0], -figures["output_min"][0])
     return not (figures["output_cosines"][0] == 1 and largest <= _LARGEST_SCALE)
 

@@ -5,6 +5,8 @@ import numpy as np
 from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
 
 _ALL = 0.95
+_HALF = 0.5
+"""Of these gradients, by the divergence, in some look: there is a divergence."""
 
 
 @rule_of_run("posterior_collapse", looks_at="latent_drawn")
@@ -18,6 +20,8 @@ def posterior_collapse(figures: Figures, thresholds: Thresholds, memory: Memory)
     drawn = figures["latent_drawn"].astype(np.float64)
     noise = memory.known("noise", figures["latent_noise"])  # of the terms' weights, which stay
     known = ~np.isnan(drawn)
+    pulled = memory.highest("pulled", drawn) > _HALF
+    late = memory.loss_curve.of(figures).known >= t.patience
     return Symptoms.of_cases(
         "loss",
         drawn,
@@ -60,8 +64,19 @@ def posterior_collapse(figures: Figures, thresholds: Thresholds, memory: Memory)
             1.0,
             value=np.where(known, noise, np.nan),
         ),
+        Case(
+            (figures["latent_active"] == 0) & pulled & late,
+            "no number of the code says anything of the input: over the samples, the mean of each "
+            "varies by less than 0.01, beside a noise of 1, so the decoder gives the same for all",
+            "both terms summed over their elements and divided by the batch, where one is a sum "
+            "and the other a mean; else a smaller weight of the divergence, or one that grows from "
+            "0",
+            1.0,
+            value=0.0,
+        ),
         limits=(np.nan, _ALL, np.nan),
         source="Bowman et al. 2016, Generating Sentences from a Continuous Space, section 3.1; "
-        "Lucas et al. 2019, Don't Blame the ELBO",
+        "Lucas et al. 2019, Don't Blame the ELBO; Burda et al. 2016, Importance Weighted "
+        "Autoencoders, section 5.2",
         lasting=t.lasting,
     )

@@ -64,6 +64,8 @@ def stalled(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptom
     usual = known_median(values, axis=1)[:, np.newaxis]
     apart = judged - np.where(np.isfinite(usual), usual, np.nan)
     severity = graded(apart, (np.nan, t.update_stalled, np.nan), falling=True)
+    if severity is not None:  # where all steps are too small, rounding leaves nothing of some
+        severity[(usual < t.update_small)[:, 0]] = 0
     cause = None
     if differ:
         share = last_known(shares.astype(np.float64), rates)
