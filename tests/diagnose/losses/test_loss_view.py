@@ -172,6 +172,19 @@ def test_the_logarithm_of_a_probability_is_told():
     assert view.reduction == pytest.approx(1.0, rel=1e-3)
 
 
+def test_a_floor_under_the_logarithm_makes_no_other_loss_of_it():
+    def few_far_wrong(z):
+        far = F.one_hot(LABELS, CLASSES) * -80.0 * (torch.arange(N) % 3 == 0)[:, None]
+        return (z + far).softmax(1)
+
+    def loss(p):
+        return -(p + 1e-9).log().gather(1, LABELS[:, None]).sum()
+
+    view = seen(loss, activate=few_far_wrong)
+    assert view.kind is Loss.LOG_OF_OUTPUT
+    assert view.reduction == pytest.approx(N, rel=1e-3)
+
+
 def by_shares(z):
     return -(z / z.sum(1, keepdim=True)).log().gather(1, LABELS[:, None]).mean()
 

@@ -24,6 +24,10 @@ def softmax(output: Matrix) -> Matrix:
     return shifted / shifted.sum(1, keepdims=True)
 
 
+_FLOOR = 1e-6
+"""Of what a logarithm is taken, floors under it are far below."""
+
+
 def log_of_sum(output: Matrix) -> Matrix:
     """Log of the sum of exp(output), of each row: `np.logaddexp.reduce`, several times as fast."""
     largest = output.max(1)
@@ -49,11 +53,14 @@ def classification_loss(
         targets = target[:, None].astype(np.float64)
         # k at the target's place, or k / p there: equal parts, or in proportion to 1 / output.
         scaled = at * output[every, target]
-        of_output = bool((scaled > 0).all()) and alike(scaled)
+        # A floor under the logarithm, log(p + 1e-9), takes from the gradient where p is less.
+        shown = output[every, target] > _FLOOR
+        of_output = bool((scaled > 0).all()) and 2 * shown.sum() > len(shown)
+        of_output = of_output and alike(scaled[shown])
         if alike(at) and not (of_output and loss > 0):  # minus what is above 0 is below it
             return LossView(Loss.LOG_LIKELIHOOD, float(np.median(at)) * rows, targets)
         if of_output:
-            return LossView(Loss.LOG_OF_OUTPUT, float(np.median(scaled)) * rows, targets)
+            return LossView(Loss.LOG_OF_OUTPUT, float(np.median(scaled[shown])) * rows, targets)
         return None
     if (shares := _of_shares(output, gradient, rows)) is not None:
         return shares
