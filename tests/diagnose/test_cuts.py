@@ -102,6 +102,8 @@ def erratic(seed, steps):
         figures["labels_new"][:] = rng.choice([np.nan, 0, 0, 0.5], steps)
     figures["cuts_in_vain"][:] = 3 * (seed % 5 == 2) - 3 * (seed % 5 == 3)
     figures["vain_best"][:] = 0.1
+    if seed % 3:
+        figures["input_nonfinite"][:] = 0
     figures["latent_active"][:] = rng.choice([0.0, 0.0, 0.5])
     figures["returns_zero"][:] = seed % 7 == 1
     figures["label"][:] = figures["input_far_column"][:] = figures["input_far_value"][:] = 3
