@@ -3438,3 +3438,32 @@ def test_first_steps_that_were_too_large_are_a_note_once_the_task_is_solved_in_s
     figures["update_to_weight"][:until, 2] = 0.13
     figures["loss"][:5], figures["loss"][5:15], figures["loss"][15:] = 3.0, 10.0, end
     assert found(figures)["update_too_large"][0] == severity
+
+
+@pytest.mark.parametrize(
+    ("spread", "highest", "size", "words"),
+    [
+        (0.0, 0.5, 0.1, "so its inputs must be the same"),
+        (1e-9, 0.5, 0.1, "they differ by"),
+        (0.0, 0.5, 0.0, "they differ by"),  # of a bias alone
+    ],
+)
+def test_active_units_of_a_relu_that_are_the_same_to_the_last_bit_got_the_same(
+    spread, highest, size, words
+):
+    figures = healthy(network("relu"))
+    figures["unit_spread"][:, 1:] = spread
+    figures["activation_max"][:, 1], figures["weight_rms"][:, 1] = highest, size
+    figures["units"][:] = 100  # 64 rows: of each of 8 samples 8 places
+    figures["input_feature_spread"][::10], figures["samples"][::10] = 0.5, 8
+    figures["input_rms"][::10] = 1.0
+    finding = rules_and_words(figures)["collapsed"]
+    assert words in finding.explanation
+
+
+@pytest.mark.parametrize(("spread", "words"), [(0.0, "to the last bit"), (1e-3, "vary between")])
+def test_inputs_that_are_the_same_to_the_last_bit_are_no_matter_of_scale(figures, spread, words):
+    figures["input_rms"][::10] = figures["input_largest"][::10] = 1.0
+    figures["input_feature_spread"][::10] = spread
+    finding = rules_and_words(figures)["input_scale"]
+    assert (finding.severity, words in finding.explanation) == ("note", True)

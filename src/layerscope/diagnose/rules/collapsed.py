@@ -96,8 +96,16 @@ def _is_linear(place: int, sizes: Values, roles: Roles) -> Flags:
     of one number gives the same to all.)
     """
     facts = roles.layers[place]
-    of = [i for i, each in enumerate(roles.layers) if each.path == facts.path and each.weights]
-    if not of or facts.bounds is not None or facts.normalizes:
+    if facts.bounds is not None or facts.normalizes:
+        return np.zeros(len(sizes), bool)
+    return _has_weights(place, sizes, roles)
+
+
+def _has_weights(place: int, sizes: Values, roles: Roles) -> Flags:
+    """Whether a layer has weights, and none of them are zero throughout, as of each step."""
+    path = roles.layers[place].path
+    of = [i for i, each in enumerate(roles.layers) if each.path == path and each.weights]
+    if not of:
         return np.zeros(len(sizes), bool)
     return np.asarray((sizes[:, of] > 0).all(axis=1))
 
@@ -137,6 +145,10 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     sizes: Values = figures["weight_rms"]
     largest = memory.of_layers("largest")[0]
     differ = memory.known("differ", figures["input_feature_spread"]) > limit
+    if len(roles.chain):  # of pictures the places of one sample differ
+        place = roles.chain[0]
+        rows = figures["activation_count"][:, place] / figures["units"][:, place]
+        differ &= ~(rows > memory.known("samples", figures["samples"]))
     differ |= np.isnan(memory.known("data", figures["input_rms"]))  # no layer gets the data
     first_spread, far = memory.of_layers("first")[0], has_moved_far(figures, memory)
     note_first(values, first_spread)
@@ -169,6 +181,13 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
             severity[same, place] = np.where(severity[same, place] > 0, 2, 0)
             if words == 2 or not roles.embeddings:  # else it may be tokens that are the same
                 cause[same & differ, place] = 4
+        # The first layer that is named, by units of a ReLU that are active: as of a linear layer.
+        for row in np.flatnonzero((severity > 0).any(1)).tolist():
+            place = in_order[(severity[row, in_order] > 0).argmax()]
+            exact = values[row, place] == 0 and figures["activation_max"][row, place] > 0
+            exact &= roles.layers[place].can_die and _has_weights(place, sizes, roles)[row]
+            if exact and cause[row, place] in (0, _BY_STEPS):
+                cause[row, place] = 4 if differ[row] else 2
     if erased.any():
         values = np.where(erased, 0.0, values)
         severity = np.where(erased, 2, 0 if severity is None else severity).astype(np.int8)

@@ -138,6 +138,16 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
             severity=1,
         ),
         Case(
+            alike & (figures["input_feature_spread"] == 0),
+            "most features of the inputs are the same in all samples, to the last bit: there is "
+            "next to nothing to learn from",
+            "look at a batch of inputs: a data set that always gives the same sample, an array "
+            "that was filled with one number, a mask or a clamp that makes all alike",
+            t.collapsed_spread,
+            value=figures["input_feature_spread"],
+            severity=1,
+        ),
+        Case(
             alike,
             "most features of the inputs vary between samples by {value:.2g} of their size or less "
             "(limit {threshold:g}): the samples look all the same",
