@@ -1654,6 +1654,17 @@ def test_a_faded_gradient_is_told_from_the_step_where_it_began_and_not_where_it_
     assert rules_and_words(figures)["vanishing_gradient"].remedy.startswith("nn.init")
 
 
+def test_a_faded_gradient_behind_weights_that_begin_at_0_is_a_note_and_without_such_a_warning():
+    """As in a flow, whose couplings begin as the identity; all weights of 0 are another fault."""
+    for sizes, severity in (((1, 0), "note"), ((1, 1e-3), "warning"), ((0, 0), "warning")):
+        figures = healthy(network())
+        profile(figures, [0.02, 0.1, 0.3, 0.6, 1], slice(1, None))
+        profile(figures, [0, 0, 0, 0.6, 1], slice(0, 1))
+        figures["update_to_weight"][:, 0] = 1e-5
+        figures["weight_rms"][0, :3] = [sizes[0], sizes[0], sizes[1]]
+        assert found(figures)["vanishing_gradient"][0] == severity
+
+
 def test_a_gradient_that_fades_once_the_loss_is_down_to_half_is_a_note():
     figures = healthy(network(), 60)
     profile(figures, [0.02, 0.1, 0.3, 0.6, 1], slice(20, None))

@@ -293,6 +293,18 @@ def test_a_smoothed_cross_entropy_of_two_classes_is_told_as_one(scale):
     assert view.targets[:, 0].tolist() == (LABELS % 2).tolist()
 
 
+@pytest.mark.parametrize("scale", [0.01, 0.05, 0.2])
+def test_small_outputs_that_a_density_squares_are_no_logits_of_nearly_even_labels(scale):
+    """Labels that are smoothed to nearly the same for all classes leave slopes that are small, and
+    any small slopes are near to those."""
+    for shape in ((N, 4), (N, CLASSES)):
+        view = seen(lambda z: z.square().sum(1).mean() / 2 + 3.7, shape, scale=scale)
+        assert view.kind is Loss.UNKNOWN
+    even = seen(lambda z: F.cross_entropy(z, LABELS, label_smoothing=0.98), scale=scale)
+    assert even.kind is Loss.CROSS_ENTROPY
+    assert even.smoothing == pytest.approx(0.98, abs=1e-3)
+
+
 @pytest.mark.parametrize("shape", [(N, 1), (N, 3)])
 def test_a_loss_at_chance_is_no_binary_cross_entropy_for_its_value(shape):
     """Each sample's slopes go by a return of its own, as a policy's do."""

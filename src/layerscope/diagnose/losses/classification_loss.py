@@ -136,7 +136,9 @@ def _of_smoothed_classes(p: Matrix, gradient: Matrix, rows: int) -> LossView | N
         smoothing = float(np.median(targets.min(1))) * classes
         expected = np.full(p.shape, smoothing / classes)
         expected[every, target] += 1 - smoothing
-        if 0 < smoothing < 1 and np.abs(expected - targets).max() <= CLOSE:
+        # Beside targets that are nearly all alike, any slopes are small.
+        left = 1 - smoothing
+        if 0 < smoothing < 1 and np.abs(expected - targets).max() <= CLOSE * left:
             labels = target[:, None].astype(np.float64)
             return LossView(Loss.CROSS_ENTROPY, factor * rows, labels, smoothing=smoothing)
     return None
