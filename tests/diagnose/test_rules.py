@@ -1663,6 +1663,9 @@ def test_a_faded_gradient_behind_weights_that_begin_at_0_is_a_note_and_without_s
         figures["update_to_weight"][:, 0] = 1e-5
         figures["weight_rms"][0, :3] = [sizes[0], sizes[0], sizes[1]]
         assert found(figures)["vanishing_gradient"][0] == severity
+        profile(figures, [1e-6, 1e-5, 0.3, 0.6, 1], slice(1, None))
+        worse = "note" if severity == "note" else "critical"
+        assert found(figures)["vanishing_gradient"][0] == worse
 
 
 def test_a_gradient_that_fades_once_the_loss_is_down_to_half_is_a_note():
@@ -3255,6 +3258,21 @@ def test_a_binary_loss_of_a_softmax_is_told_by_the_sums_of_its_targets():
     assert "add up to 1" in rules_and_words(figures)["target_out_of_range"].explanation
     figures["output_rows_one"][::10] = 0
     assert "target_out_of_range" not in rules_and_words(figures)
+
+
+@pytest.mark.parametrize(
+    ("kind", "update", "told"),
+    [(1, 1e-5, True), (6, 1e-5, True), (0, 1e-5, False), (1, 1e-3, False)],
+)
+def test_noise_of_a_loss_that_adds_up_known_ones_hides_no_steps_that_are_too_small(
+    kind, update, told
+):
+    """A loss of several terms has no reduction; of other losses, as a game's, noise may be all."""
+    figures = healthy(network(), 200)
+    figures["loss"][:] = 2 + np.random.default_rng(0).normal(0, 0.4, 200)
+    figures["loss_kind"][::10], figures["output_alone"][::10] = kind, 0
+    figures["update_to_weight"][:] = update
+    assert ("loss_not_falling" in found(figures)) == told
 
 
 def test_steps_that_are_leaps_in_one_layer_do_not_go_the_wrong_way():

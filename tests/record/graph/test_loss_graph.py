@@ -356,6 +356,24 @@ def test_a_number_of_each_sample_with_those_of_all_is_told_of():
     assert not form(lambda _, values: -normal(values, 1.0).log_prob(column).mean()).broadcasts
 
 
+@pytest.mark.filterwarnings("ignore:Using a target size")
+def test_an_error_of_torchs_own_that_broadcasts_beside_another_term_is_told_of():
+    row, column = torch.randn(12), torch.randn(12, 1)
+
+    def beside(error):
+        return lambda scores, values: F.cross_entropy(scores, LABELS) + error(values)
+
+    for criterion in (F.mse_loss, F.smooth_l1_loss, F.huber_loss):
+        for told, target in ((True, row), (False, column)):
+            assert form(beside(lambda v, c=criterion, t=target: c(v, t))).broadcasts == told
+            flat = target if told else row
+            shaped = flat[:, None] if told else flat
+            of_rows = beside(lambda v, c=criterion, t=shaped: c(v.squeeze(1), t))
+            assert form(of_rows).broadcasts == told
+    assert not form(beside(lambda v: F.mse_loss(v.expand(12, 5), torch.zeros(12, 5)))).broadcasts
+    assert not form(beside(lambda v: F.mse_loss(v - v.T, row[:, None] - row))).broadcasts
+
+
 def test_a_sum_of_a_judges_scores_has_no_least_value():
     judge, penalty = torch.nn.Linear(3, 1), lambda scores: (scores.norm(dim=1) - 1).square().mean()
     for loss_of in (

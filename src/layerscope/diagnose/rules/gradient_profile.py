@@ -78,7 +78,9 @@ def vanishing_gradient(figures: Figures, thresholds: Thresholds, memory: Memory)
     note_if_solved(symptoms.severity, figures, memory)
     waits = (figures.steps < t.patience) | beats_chance(figures, memory)
     harmless = waits & _first_moves(figures, memory, t.update_slow)
-    harmless |= has_learned(figures, memory) | _began_at_zero(figures, memory)
+    harmless |= has_learned(figures, memory)
+    if symptoms.severity is not None and _began_at_zero(figures, memory):
+        np.minimum(symptoms.severity, 1, out=symptoms.severity)
     if symptoms.severity is not None and harmless.any():
         so_far = symptoms.severity[harmless]
         symptoms.severity[harmless] = np.where(so_far == 2, 1, so_far)
@@ -93,7 +95,7 @@ def vanishing_gradient(figures: Figures, thresholds: Thresholds, memory: Memory)
     return symptoms._replace(since=began.astype(np.int64), cause=later.astype(np.int8))
 
 
-def _began_at_zero(figures: Figures, memory: Memory) -> np.bool_:
+def _began_at_zero(figures: Figures, memory: Memory) -> bool:
     """Whether a layer of the trunk had weights of 0 before the first step, and one before it had
     not: what lies before it gets no gradient then, and little until those weights have grown.
     """
@@ -102,7 +104,7 @@ def _began_at_zero(figures: Figures, memory: Memory) -> np.bool_:
         sizes = figures["weight_rms"][0, memory.roles.trunk]
         zero = np.flatnonzero(sizes == 0)
         began[0] = bool(zero.size) and (sizes[: zero.max(initial=0)] > 0).any()
-    return began[0] == 1
+    return bool(began[0] == 1)
 
 
 def _since(faded: Values, t: Thresholds, figures: Figures, memory: Memory) -> tuple[Series, Flags]:

@@ -161,6 +161,8 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     # An error or a likelihood: its noise is that of the batches.
     told = (figures["loss_kind"] > 0) & ~np.isnan(figures["loss_reduction"])
     is_known = memory.known("kind", np.where(told, 1.0, np.nan))
+    # Of a sum of terms, as of several tasks, no reduction is told.
+    is_term = memory.known("term", np.where(figures["loss_kind"] > 0, 1.0, np.nan))
     entropy = memory.known("entropy", figures["label_entropy"]) * times_its_mean(figures, memory)
     unseen = moves_unseen(figures, updates, memory)
     rate = larger_rate(figures, memory)
@@ -179,13 +181,15 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     nothing &= curve.known >= np.where(aligns, _SOON, t.patience)
     if not (due | nothing).any():
         return Symptoms.of_run("loss", ratio)
+    little_noise = curve.noise < _STEADY_IF_KNOWN * curve.level
     steady = curve.noise < _STEADY * curve.level
-    steady |= (is_known == 1) & (curve.noise < _STEADY_IF_KNOWN * curve.level)
+    steady |= (is_known == 1) & little_noise
     fallen = curve.start - curve.level
     by_chance = fallen < _SURE * curve.noise
     never = curve.lowest > t.loss_stuck * curve.start - _SURE * curve.noise
     flat = (ratio > t.loss_stuck) & (by_chance | (ratio > 0.995)) & never
     small_steps = (updates < t.update_slow) & ~ending
+    steady |= (is_term == 1) & small_steps & little_noise
     slow = (ratio > t.loss_slow) & small_steps
     # A ranking's likelihood (Cox 1972) ends far from 0: a share of its start tells nothing.
     paced = (is_known == 1) | keeps_pace(curve, t.patience, memory)

@@ -87,12 +87,14 @@ def broadcasts(
     """Whether it makes [n, n] of a number of each sample, [n] or [n, 1], and of something that has
     no gradient, and all of that goes into one number: whoever means pairs says so by a view, sums
     over the others of each sample, takes their softmax (Ren et al. 2022, Balanced MSE), or picks
-    some of the pairs.
+    some of the pairs. Or whether it is one of torch's own errors of such an [n, n].
 
     Args:
         nodes: all between the loss and the network's outputs.
         samples: how many the outputs have.
     """
+    if kind_of(node) in _ERRORS and node not in outputs:
+        return _is_of_pairs(node, samples)
     if kind_of(node) not in _OF_TWO or node in outputs or len(inputs_of(node)) != 1:
         return False
     shape, (operand,) = shape_of(node), inputs_of(node)
@@ -115,6 +117,23 @@ def broadcasts(
                 reached.add(after)
                 waiting += [after] if shape_of(after) == shape else []
     return True
+
+
+_ERRORS = ("MseLoss", "SmoothL1Loss", "HuberLoss")
+"""Criteria that torch broadcasts with a warning; an L1Loss is a difference in the graph."""
+
+
+def _is_of_pairs(criterion: Any, samples: Container[int]) -> bool:
+    """Whether torch's own criterion gets [n, n] that was [n, 1] or [n] of a number a sample. Its
+    gradient draws each of them to the mean of all targets, also where somebody means pairs.
+    """
+    for operand in inputs_of(criterion):
+        shape, behind_it = shape_of(operand), inputs_of(operand)
+        if kind_of(operand) == "Expand" and len(behind_it) == 1:
+            n = shape[0] if shape else 0
+            if n >= _PAIRS and n in samples and shape == (n, n):
+                return shape_of(behind_it[0]) in ((n, 1), (n,))
+    return False
 
 
 _NEVER_NEGATIVE = ("NllLoss", "MseLoss", "L1Loss", "SmoothL1Loss", "HuberLoss", "KlDiv", "CtcLoss")
