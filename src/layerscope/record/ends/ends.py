@@ -25,7 +25,8 @@ class Data:
         rows: how many rows the first axis has: samples, in most networks.
         blank: see `blank_share`; None where it was not looked for.
         is_kept: whether it is the very tensor that came at the look before, or a view of that.
-        is_part: whether the layer got others in the step too, as a cell gets a sequence's places.
+        is_part: whether the layer got others in the step too, as a cell gets a sequence's places,
+            or beside these, as an embedding that is joined with them.
         summed: see `summed_samples`; None where it was not asked for.
         marks: see `sample_marks`; None where it was not asked for.
     """

@@ -14,6 +14,7 @@ from layerscope.measure.pinned_ring import on_host
 from layerscope.record.ends.ends import Data, normalizes
 from layerscope.record.ends.origins import Origins
 from layerscope.record.ends.sample_marks import sample_marks
+from layerscope.record.graph_nodes import kind_of, signed
 from layerscope.record.hook_state import HookState
 from layerscope.record.hooks.quiet_hook import QuietHook
 from layerscope.record.network.layers import Layer
@@ -59,10 +60,12 @@ class NetworkData:
         self.summed = 0
         self._evaluated: list[Pending[Tensor]] = []
         self._left = _EVALUATED
+        self._joined: set[Layer] = set()
 
     def _see_evaluation(self, layer: Layer, inputs: Any) -> None:
         """Keep what a first layer gets in evaluation mode, in the first of such passes."""
-        tensor = inputs[0] if inputs and layer in self.first else None
+        is_asked = layer in self.first and layer not in self._joined
+        tensor = inputs[0] if inputs and is_asked else None
         if isinstance(tensor, Tensor) and has_memory(tensor) and not tensor.requires_grad:
             self._left -= 1
             self._evaluated.append(samples_of(tensor, evenly_spaced(tensor)))
@@ -88,6 +91,7 @@ class NetworkData:
                 return
             # Data that slopes are taken by are data, too.
             if tensor.requires_grad and not (tensor.is_leaf and type(tensor) is Tensor):
+                self._see_joined(layer, tensor)
                 return
             if type(tensor) is not Tensor and not has_memory(tensor):
                 return
@@ -121,6 +125,19 @@ class NetworkData:
             handles.append(layer.entry.register_forward_hook(QuietHook(leave)))
         return handles
 
+    def _see_joined(self, layer: Layer, tensor: Tensor) -> None:
+        """Keep the data that were joined with what has a gradient, as with a step's embedding: of
+        a network that gives its data to no layer alone.
+        """
+        if not self._ask() or not (layer in self._joined or not self.first):
+            return
+        part = _data_in(tensor)
+        if part is not None and has_memory(part):
+            self.first[layer] = None
+            self._joined.add(layer)
+            values = samples_of(part, evenly_spaced(part))
+            self._seen[layer.name, 0] = Data(values, normalizes(layer.entry), is_part=True)
+
     def _sum(self, tensor: Tensor) -> Pending[Tensor] | None:
         if len(tensor) < MANY:
             self.summed += 1
@@ -130,11 +147,29 @@ class NetworkData:
         """What was seen since the last call."""
         several = {name for name, calls in self._calls.items() if calls > 1}
         seen = tuple(
-            replace(data, is_part=name in several) for (name, _), data in self._seen.items()
+            replace(data, is_part=data.is_part or name in several)
+            for (name, _), data in self._seen.items()
         )
         self._seen = {}
         self._calls.clear()
         return seen
+
+
+def _data_in(tensor: Tensor) -> Tensor | None:
+    """The one part without a gradient, of at least a number a sample, of a tensor that was joined
+    along its last axis; None of any other.
+    """
+    node = tensor.grad_fn
+    if kind_of(node) != "Cat" or tensor.ndim < 2:
+        return None
+    parts = node.next_functions  # type: ignore[union-attr]
+    axis = signed(node._saved_dim)  # type: ignore[union-attr]
+    if axis not in (-1, tensor.ndim - 1) or [each for each, _ in parts].count(None) != 1:
+        return None
+    widths = [0 if each is None else each._input_metadata[at].shape[-1] for each, at in parts]
+    before = sum(widths[: [each for each, _ in parts].index(None)])
+    width = tensor.shape[-1] - sum(widths)
+    return tensor.detach().narrow(-1, before, width) if width > 0 else None
 
 
 def _may_normalize(layer: Layer) -> bool:
