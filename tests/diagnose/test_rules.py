@@ -3091,6 +3091,13 @@ def test_what_becomes_of_a_policys_baseline_is_a_note(rule, figure, value, witho
     assert rules_and_words(figures)[rule].severity != "note"
 
 
+@pytest.mark.parametrize(("judge", "told"), [(1.0, False), (0.0, True)])
+def test_the_loss_of_a_maker_rises_as_its_judge_learns(figures, judge, told):
+    figures["judge_asks"][0] = judge
+    figures["loss"][:] = np.where(np.arange(60) < 20, 0.7, 6.3)
+    assert ("loss_diverged" in found(figures)) is told
+
+
 @pytest.mark.parametrize("of_rewards", [False, True])
 def test_the_size_of_a_loss_of_rewards_is_no_divergence(figures, of_rewards):
     figures["loss"][:20], figures["loss"][20:], figures["of_rewards"][::10] = 1, 50, of_rewards

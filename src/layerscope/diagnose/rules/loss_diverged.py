@@ -79,7 +79,9 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     curve = memory.loss_curve.of(figures)
     beyond = memory.of_run("beyond", 1)
     present, start = present_and_start(figures, memory)
-    unknown = is_of_no_known_kind(figures, memory)
+    # As the judge of two networks learns, its maker's loss rises: it is no measure either.
+    opposed = memory.ever("opposed", np.nan_to_num(figures["judge_asks"]) != 0)
+    unknown = is_of_no_known_kind(figures, memory) | opposed
     limit = np.where(unknown, _TERMS, t.loss_diverged)
     good = np.where(way_so_far(figures, memory) < _AS_IT_WAS, present, np.nan)  # as at the start
     at_first = np.fmax(start, memory.highest("at_first", good))
