@@ -7,6 +7,7 @@ from tests.diagnose.programs import (  # noqa: F401  enter them
     asked_of_data,
     asked_of_loss,
     asked_of_training,
+    every_program,
     practice,
     practice_later,
     practice_of_fields,
