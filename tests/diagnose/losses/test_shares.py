@@ -44,3 +44,13 @@ def test_minus_a_cross_entropy_has_minus_its_shares_and_minus_one_of_numbers_has
     assert judged(SHARES - 0.3, times=-1.0) is not Shares.TURNED
     assert judged(SHARES * (COUNTS > 5), times=-1.0) is Shares.NEGATIVE  # too little is known
     assert judged(SHARES * 3, times=-1.0, mean=True) is Shares.NEGATIVE
+
+
+def test_slopes_that_do_not_add_up_to_0_are_not_those_of_a_softmax_output():
+    torch.manual_seed(0)
+    hidden = torch.randn(16, 4, requires_grad=True)
+    loss = F.cross_entropy(hidden @ (2 * torch.randn(4, 4)), SHARES)
+    loss.backward()
+    values, slopes = hidden.detach().double().numpy(), hidden.grad.double().numpy()
+    assert shares_of(values, slopes, float(loss.detach()), mean=False) is Shares.MAY_BE
+    assert shares_of(values, slopes, float(loss.detach()), mean=True) is Shares.MAY_BE

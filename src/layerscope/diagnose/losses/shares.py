@@ -16,8 +16,8 @@ _LIKELY = 1e-4
 """Of a share: the quotient of a slope and a smaller one is rounding."""
 
 _CLOSE, _BELOW = 1e-3, 0.05
-"""Relative to the loss's parts; and how far below 0 a target is, or a sum from 1, that is no
-rounding."""
+"""Relative to the loss's parts; and how far below 0 a target is, a sum from 1, or one of slopes from
+0, that is no rounding."""
 
 
 class Shares(IntEnum):
@@ -39,6 +39,9 @@ def shares_of(values: Matrix, gradient: Matrix, loss: float, *, mean: bool) -> S
         gradient: of the loss on it, likewise.
         mean: whether it is known to be the mean over the samples.
     """
+    off = np.abs(gradient.sum(1)).sum()
+    if off > _BELOW * np.abs(gradient).sum():
+        return Shares.MAY_BE
     told = _told(values, gradient, loss, mean=mean)
     if told is not Shares.NEGATIVE or loss >= 0 or not gradient.any(1).all():
         return told
