@@ -29,6 +29,8 @@ def curve(end, *, thrown=False, targets=1.0, kind=np.nan):
 
 
 FLAT, FALLS, LEARNED, SOLVED = (curve(end) for end in (1.0, 0.6, 0.3, 0.03))
+UNTOLD = LossCurve()
+UNTOLD.of(figures(np.full(STEPS, np.nan)))
 THROWN, GROWN = curve(0.3, thrown=True), curve(1.0, targets=100.0)
 TERMS, SQUARES, TERMS_FLAT = (
     curve(end, thrown=True, kind=k) for end, k in ((0.3, 0), (0.3, 6), (1.0, 0))
@@ -68,6 +70,7 @@ def severity(rule, curve, severity="warning", **of):
         ("dead_units", FALLS, {"last_step": 100, "worst": 0.5}),
         *((rule, SOLVED, {}) for rule in ("gradient_spike", "saturated")),
         ("dead_units", GROWN, {"worst": 2000.0}),
+        ("dead_units", UNTOLD, {}),
         ("gradient_spike", GROWN, {}),
         ("target_scale", GROWN, {}),
         ("loss_diverged", GROWN, {"worst": 999.0}),
@@ -101,6 +104,9 @@ def test_what_the_run_has_shown_to_be_none_is_a_note(rule, curve, of):
         ("dropout_high", LEARNED, {"value": 0.48, "threshold": 0.02}),
         ("dead_units", FALLS, {"last_step": 100, "worst": 0.51}),
         ("dead_units", FLAT, {"last_step": 100, "worst": 0.5}),
+        ("dead_units", UNTOLD, {"last_step": 81}),  # not over yet
+        ("dead_units", UNTOLD, {"severity": "critical"}),
+        ("collapsed", UNTOLD, {}),
         ("gradient_spike", LEARNED, {}),
         ("loss_diverged", GROWN, {"worst": 1001.0}),
         ("loss_diverged", SOLVED, {}),

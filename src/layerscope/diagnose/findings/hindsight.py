@@ -20,6 +20,9 @@ layer of which more is alive than dead a network learns on, if it does, where no
 above half of the start, as of a likelihood of pixels.
 """
 
+_OF_FEW = ("dead_units",)
+"""Told on few samples, and refuted by more: where no loss is known, that is all there is to know."""
+
 _OF_A_RISE = ("loss_rising", "loss_not_falling")
 """Steps that go the wrong way do not bring a loss down again. One that compares a network with a
 teacher that is a mean of its own weights (Caron et al. 2021, DINO) begins low, since both are the
@@ -38,6 +41,12 @@ _OF_NEW_CLASSES = {"loss_diverged": SOON, "gradient_spike": 25}
 """How many steps on new classes explain it: a loss has its own level soon, and half of the 50 steps
 of a gradient's median are those of the classes before until then."""
 
+_OF_A_SEARCH = ("collapsed", "dead_units", "gradient_spike", "loss_diverged", "loss_rising",
+                "not_finite", "saturated", "update_too_large")  # fmt: skip
+"""What steps that are too large do, which a search for the learning rate takes on purpose."""
+
+_SEARCH = "nothing, where a rate was searched for and the weights of before it were loaded again"
+
 _TASKS = "nothing, where tasks follow each other; else shuffle the data: DataLoader(shuffle=True)"
 
 _GROWTH = 1000.0
@@ -50,7 +59,7 @@ def in_hindsight(
     """The finding, or a note of it where the network has learned since what the warning said it
     could not, where functions fill while it learns on, where a spike was that of a task that it has
     solved, where the first steps have mended a start, or where it is what comes of targets that
-    grow, or of new classes.
+    grow, of new classes, or of a search for the learning rate.
 
     Args:
         curve: the run's loss so far.
@@ -85,10 +94,12 @@ def in_hindsight(
     grows &= rule != "loss_diverged" or finding.worst < _GROWTH
     is_undone = rule in _OF_TERMS and is_over and finding.severity == "warning"
     is_undone &= curve.is_of_no_known_kind and curve.is_below_start and curve.has_learned
+    is_refuted = rule in _OF_FEW and is_over and finding.severity == "warning"
     if (
         grows
         or is_undone
         or was_overcome
+        or (is_refuted and curve.is_unknown)
         or (rule in _OF_A_RISE and is_over and curve.came_down)
         or (is_passing and curve.falls_on)
         or (is_outgrown and curve.has_learned)
@@ -101,7 +112,7 @@ def in_hindsight(
         or (rule == "overconfident_start" and _was_mended_at_once(finding, curve))
     ):
         return replace(finding, severity="note")
-    return _of_new_classes(finding, curve)
+    return _of_search(_of_new_classes(finding, curve), curve)
 
 
 def _of_new_classes(finding: Finding, curve: LossCurve) -> Finding:
@@ -119,6 +130,18 @@ def _of_new_classes(finding: Finding, curve: LossCurve) -> Finding:
     told = f"the targets of step {seen} are of classes that had never come before"
     explanation = f"{finding.explanation}; {told}, and the loss rises by them"
     return replace(finding, severity="note", explanation=explanation, remedy=_TASKS)
+
+
+def _of_search(finding: Finding, curve: LossCurve) -> Finding:
+    """The finding; or a note of it that says so, where it began in a search for the learning rate
+    and ended with that.
+    """
+    search = curve.rate_search.around(finding.step, finding.last_step)
+    if search is None or finding.rule not in _OF_A_SEARCH or finding.severity == "note":
+        return finding
+    told = "the learning rate rose by the same factor in each of the steps {} to {}, and fell back"
+    explanation = f"{finding.explanation}; {told.format(*search)}: a search for the best one"
+    return replace(finding, severity="note", explanation=explanation, remedy=_SEARCH)
 
 
 def _was_mended_at_once(finding: Finding, curve: LossCurve) -> bool:

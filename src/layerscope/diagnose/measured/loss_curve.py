@@ -7,7 +7,10 @@ import numpy as np
 
 from layerscope.diagnose.measured.figures import Figures, Flags, Series, Steps
 from layerscope.diagnose.measured.last_known import last_known
+from layerscope.diagnose.measured.loss_peak import LossPeak
 from layerscope.diagnose.measured.new_classes import NewClasses
+from layerscope.diagnose.measured.rate_search import RateSearch
+from layerscope.diagnose.measured.steady_rate import SteadyRate
 from layerscope.diagnose.measured.target_growth import TargetGrowth
 
 FIRST = 5
@@ -44,6 +47,7 @@ class CurveOfBlock:
         judged: whether a loss that does not fall says anything: one optimizer, and no learning
             rate that has risen within the last WINDOW steps.
         alone: whether there has been one optimizer only.
+        searched: whether a search for the rate was over as the step began.
     """
 
     loss: Series
@@ -56,6 +60,7 @@ class CurveOfBlock:
     known: Steps
     judged: Flags
     alone: Flags
+    searched: Flags
 
 
 class LossCurve:
@@ -63,19 +68,19 @@ class LossCurve:
 
     Attributes:
         new_classes: when its targets had some.
+        rate_search: when its rate rose to find the best.
     """
 
     def __init__(self) -> None:
         self._first: list[float] = []
         self._recent = np.full(WINDOW, np.nan)
         self._known = 0
-        self._lowest, self._highest, self._peak = np.inf, -np.inf, -np.inf  # levels, but the second
+        self._lowest, self._peak = np.inf, -np.inf  # levels
+        self._thrown = LossPeak()
         self._floor = np.zeros(1)
-        self._rate = np.nan
-        self._since_rise = WINDOW
-        self._several = False
+        self._steady = SteadyRate(WINDOW)
         self._targets = TargetGrowth()
-        self.new_classes = NewClasses()
+        self.new_classes, self.rate_search = NewClasses(), RateSearch()
         self._kinds = [0, 0]  # looks that have shown no known kind, and a known one
         self._block: Figures | None = None
         self._curve: CurveOfBlock | None = None
@@ -89,6 +94,7 @@ class LossCurve:
     def _follow(self, figures: Figures) -> CurveOfBlock:
         self._targets.follow(figures["target_rms"])
         self.new_classes.follow(figures.steps, figures["labels_new"])
+        searched = self.rate_search.follow(figures.steps, figures["learning_rate"])
         kinds = figures["loss_kind"]
         self._kinds[0] += int((kinds == 0).sum())
         self._kinds[1] += int((kinds > 0).sum())
@@ -112,34 +118,23 @@ class LossCurve:
             level[is_known] = windows.mean(1)  # NaN until WINDOW losses are known
             scatter[is_known] = windows.std(1)
             self._recent = joined[-WINDOW:].copy()
-            self._highest = max(self._highest, float(values.max()))
+            self._thrown.follow(values, figures["samples"])
         self._peak = float(np.fmax.reduce(np.append(self._peak, level)))
         lowest = np.fmin.accumulate(np.append(self._lowest, level))
         self._lowest = float(lowest[-1])
         self._known = int(known[-1])
         noise = scatter * np.sqrt(1 / FIRST + 1 / WINDOW)
-        steady, alone = self._has_not_risen(figures), self._is_alone(figures)
+        steady, alone = self._steady.has_not_risen(figures), self._steady.is_alone(figures)
         floor = last_known(figures["loss_floor"].astype(np.float64), self._floor)
         return CurveOfBlock(
-            loss, finite, start, level, noise, lowest[1:], floor, known, steady & alone, alone
+            *(loss, finite, start, level, noise, lowest[1:], floor, known),
+            *(steady & alone, alone, searched),
         )
 
-    def _has_not_risen(self, figures: Figures) -> Flags:
-        rates = figures["learning_rate"].astype(np.float64)
-        rises = np.append(self._rate, rates)
-        places = np.arange(len(rates))
-        risen = np.where(rises[1:] > rises[:-1], places, -1 - self._since_rise)
-        since = places - np.maximum.accumulate(risen)
-        self._rate, self._since_rise = float(rates[-1]), int(since[-1])
-        return since >= WINDOW
-
-    def _is_alone(self, figures: Figures) -> Flags:
-        several = (
-            np.logical_or.accumulate((figures["optimizer"] > 0) | (figures["optimizers"] > 1))
-            | self._several
-        )
-        self._several = bool(several[-1])
-        return ~several
+    @property
+    def is_unknown(self) -> bool:
+        """Whether no loss has been told so far."""
+        return self._known == 0
 
     @property
     def has_learned(self) -> bool:
@@ -163,8 +158,7 @@ class LossCurve:
         """Whether it is down to a tenth though a loss was thrown up, to less than three times the
         first.
         """
-        within = bool(self._first) and self._highest < _THREE * abs(self._first[0])
-        return within and self._is_down_to(_TENTH)
+        return not self._thrown.is_beyond(_THREE) and self._is_down_to(_TENTH)
 
     @property
     def falls_on(self) -> bool:
@@ -192,7 +186,7 @@ class LossCurve:
     @property
     def was_thrown(self) -> bool:
         """Whether a loss was half as large again as the very first."""
-        return bool(self._first) and self._highest > _THROWN * abs(self._first[0])
+        return self._thrown.is_beyond(_THROWN)
 
     def fell_below(self, share: float) -> bool:
         """Whether the last of the first losses was below this share of the very first."""
@@ -223,17 +217,16 @@ class LossCurve:
         return {
             "targets": self._targets.state(),
             "new_classes": self.new_classes.state(),
+            "rate_search": self.rate_search.state(),
             "kinds": list(self._kinds),
             "first": list(self._first),
             "recent": self._recent.tolist(),
             "known": self._known,
             "lowest": self._lowest,
-            "highest": self._highest,
+            "thrown": self._thrown.state(),
             "peak": self._peak,
             "floor": self._floor.tolist(),
-            "rate": self._rate,
-            "since_rise": self._since_rise,
-            "several": self._several,
+            "steady": self._steady.state(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -241,13 +234,12 @@ class LossCurve:
         self._first = list(state["first"])
         self._recent = np.array(state["recent"], np.float64)
         self._known = int(state["known"])
-        self._lowest = float(state["lowest"])
-        self._highest, self._peak = float(state["highest"]), float(state["peak"])
+        self._thrown.load_state(state["thrown"])
+        self._lowest, self._peak = float(state["lowest"]), float(state["peak"])
         self._floor = np.array(state["floor"], np.float64)
-        self._rate = float(state["rate"])
-        self._since_rise = int(state["since_rise"])
-        self._several = bool(state["several"])
+        self._steady.load_state(state["steady"])
         self._targets.load_state(state["targets"])
         self.new_classes.load_state(state["new_classes"])
+        self.rate_search.load_state(state["rate_search"])
         self._kinds = list(state["kinds"])
         self._block = self._curve = None

@@ -3,11 +3,11 @@
 import numpy as np
 
 from layerscope.diagnose.measured.figures import Figures, Series
+from layerscope.diagnose.measured.loss_peak import ENOUGH
 from layerscope.diagnose.memory import Memory
 
-_NOW, _START = 8, 32
-"""Samples in the present loss and in that of the start. A mean of 8 squared errors, each as a
-normal residual has it, is above three times what is expected once in 500 times."""
+_NOW, _START = ENOUGH, 32
+"""Samples in the present loss and in that of the start."""
 
 
 def present_and_start(figures: Figures, memory: Memory) -> tuple[Series, Series]:

@@ -209,10 +209,10 @@ def _lost(figures: Figures, unknown: Flags, memory: Memory) -> tuple[Flags, Valu
     learned = curve.start - curve.level > _SURE * curve.noise
     labels = memory.known("labels", figures["label_entropy"])
     # The lowest level, the targets' size and labels then; the streak, and its step; and how many
-    # losses were known as new classes came, which have a lowest level of their own.
+    # losses were known as new classes came, or a search for the rate was over: a new lowest level.
     remembered = memory.of_run("best", 6)
     best, size, classes, number, first, came_at = remembered
-    came = figures["labels_new"] > 0
+    came = (figures["labels_new"] > 0) | curve.searched
     learned &= ~(curve.known <= came_at + WINDOW)
     lost, since = np.zeros(len(learned), bool), np.zeros(len(learned))
     lowest = np.fmin.accumulate(np.append(best, np.where(learned, curve.level, np.nan)))[1:]
