@@ -474,6 +474,28 @@ def adapters_below_a_frozen_head_that_was_sure_of_another_task():
     return network, step
 
 
+def parts_that_a_loop_calls_with_mixed_activations():
+    """Manifold mixup (Verma et al. 2019): the mix is at any depth, so the loop calls the parts."""
+    parts = nn.ModuleList(
+        nn.Sequential(nn.Linear(inputs, outputs), nn.ReLU())
+        for inputs, outputs in ((FEATURES, 32), (32, 32), (32, CLASSES))
+    )
+    parts[2] = parts[2][0]
+    optimizer = torch.optim.SGD(parts.parameters(), 0.05, momentum=0.9)
+
+    def step():
+        x, y = samples()
+        target, depth = F.one_hot(y, CLASSES).float(), int(torch.randint(3, ()))
+        share, order = torch.rand(()), torch.randperm(len(x))
+        for place, part in enumerate(parts):
+            if place == depth:
+                x = share * x + (1 - share) * x[order]
+            x = part(x)
+        return update(optimizer, F.cross_entropy(x, share * target + (1 - share) * target[order]))
+
+    return parts, step
+
+
 NETS = (
     *(generator, discriminator, both_players, new_head_on_a_backbone_that_keeps_its_gradients),
     *(adapter_that_starts_at_zero, residual_branches_of_little_weight, actor_and_critic),
@@ -483,6 +505,7 @@ NETS = (
     *(two_layers_with_gates, adapters_below_a_frozen_head_that_was_sure_of_another_task),
     *(solved_exclusive_or, functions_of_parameters_and_an_unused_embedding),
     *(blocks_that_hand_on_what_they_leave, value_network_with_its_target),
+    parts_that_a_loop_calls_with_mixed_activations,
 )
 
 # The generator takes as long as all others, which the discriminator and both players stand in for.

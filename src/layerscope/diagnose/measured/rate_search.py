@@ -51,7 +51,9 @@ class RateSearch:
     def _take(self, step: int, rate: float) -> bool:
         last, self._rate = self._rate, rate
         if not last > 0 or not rate > last:
-            is_over = self._rises >= _RISES and rate <= _FALL * last >= _FALL * _RANGE * self._lowest
+            is_over = (
+                self._rises >= _RISES and rate <= _FALL * last >= _FALL * _RANGE * self._lowest
+            )
             if is_over:
                 self._found = [*self._found, (self._first, self._last)][-_MOST:]
             self._rises, self._last = 0, step
