@@ -20,9 +20,6 @@ layer of which more is alive than dead a network learns on, if it does, where no
 above half of the start, as of a likelihood of pixels.
 """
 
-_OF_FEW = ("dead_units",)
-"""Told on few samples, and refuted by more: where no loss is known, that is all there is to know."""
-
 _OF_A_RISE = ("loss_rising", "loss_not_falling")
 """Steps that go the wrong way do not bring a loss down again. One that compares a network with a
 teacher that is a mean of its own weights (Caron et al. 2021, DINO) begins low, since both are the
@@ -94,7 +91,8 @@ def in_hindsight(
     grows &= rule != "loss_diverged" or finding.worst < _GROWTH
     is_undone = rule in _OF_TERMS and is_over and finding.severity == "warning"
     is_undone &= curve.is_of_no_known_kind and curve.is_below_start and curve.has_learned
-    is_refuted = rule in _OF_FEW and is_over and finding.severity == "warning"
+    # Where no loss is known, that units are active again is all there is to know.
+    is_refuted = rule == "dead_units" and is_over and finding.severity == "warning"
     if (
         grows
         or is_undone

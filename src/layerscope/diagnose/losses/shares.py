@@ -16,8 +16,8 @@ _LIKELY = 1e-4
 """Of a share: the quotient of a slope and a smaller one is rounding."""
 
 _CLOSE, _BELOW = 1e-3, 0.05
-"""Relative to the loss's parts; and how far below 0 a target is, a sum from 1, or one of slopes from
-0, that is no rounding."""
+"""Relative to the loss's parts; and how far below 0 a target is, a sum from 1, or a sum of slopes
+from 0, that is no rounding."""
 
 
 class Shares(IntEnum):
