@@ -1,4 +1,4 @@
-"""A search for the learning rate is let be where its weights are loaded again, and not elsewhere."""
+"""A search for the learning rate is let be if its weights are loaded again, and not else."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""A rate that rises by a factor and falls back at once is a search; a warm-up and a mistake are not."""
+"""A rate that rises by a factor and falls back at once is a search; no warm-up is, nor a mistake."""
 
 import numpy as np
 import pytest
