@@ -1,4 +1,4 @@
-"""A rate that rises by a factor and falls back at once is a search; no warm-up is, nor a mistake."""
+"""A rate that rises by a factor and falls back at once is a search; no warm-up or mistake is."""
 
 import numpy as np
 import pytest
