@@ -71,6 +71,7 @@ def severity(rule, curve, severity="warning", **of):
         *((rule, SOLVED, {}) for rule in ("gradient_spike", "saturated")),
         ("dead_units", GROWN, {"worst": 2000.0}),
         ("dead_units", UNTOLD, {}),
+        ("dead_units", UNTOLD, {"last_step": 100, "worst": 0.5}),
         ("gradient_spike", GROWN, {}),
         ("target_scale", GROWN, {}),
         ("loss_diverged", GROWN, {"worst": 999.0}),
@@ -104,7 +105,7 @@ def test_what_the_run_has_shown_to_be_none_is_a_note(rule, curve, of):
         ("dropout_high", LEARNED, {"value": 0.48, "threshold": 0.02}),
         ("dead_units", FALLS, {"last_step": 100, "worst": 0.51}),
         ("dead_units", FLAT, {"last_step": 100, "worst": 0.5}),
-        ("dead_units", UNTOLD, {"last_step": 81}),  # not over yet
+        ("dead_units", UNTOLD, {"last_step": 81, "worst": 0.51}),  # not over yet
         ("dead_units", UNTOLD, {"severity": "critical"}),
         ("collapsed", UNTOLD, {}),
         ("gradient_spike", LEARNED, {}),

@@ -157,8 +157,9 @@ class Adversaries:
     def take(self) -> tuple[Pending[float], Pending[float]] | None:
         """1 where all scores of another's outputs were to be smaller, -1 where larger, 0 where
         neither: in passes that are cut off from that one, and in those that reach it. Of squared
-        errors 1 and 1 where the targets are the same, else 0 and 0. NaN without such a pass; None
-        without either. Of the first such pair since the last call.
+        errors 1 and 1 where the targets are the same, else 0 and 0, and NaN where passes of one
+        kind came alone. NaN without such a pass; None without either. Of the first such pair since
+        the last call.
         """
         passes = next((each for each in self._seen.values() if any(each)), None)
         for place in self._own:
@@ -204,13 +205,16 @@ def _asked(scores: Tensor, gradient: Tensor) -> Tensor:
 
 def _way(passes: list[Pending[Tensor]], others: list[Pending[Tensor]]) -> float:
     """The sign that all gradients of these passes have in common; of squared errors, whether the
-    other network's passes have the same targets.
+    other network's passes have the same targets: NaN without any, since a sign says nothing there.
+    Scores that are close to each other have gradients on a line under any loss.
     """
     asked, of_others = ([each.get().tolist() for each in some] for some in (passes, others))
     if not asked:
         return math.nan
     both = asked + of_others
     if all(slope > 0 and off <= _STRAIGHT * (high - low) for low, high, slope, _, off in both):
+        if not of_others:
+            return math.nan
         targets = [target for *_, target, _ in both]
         return float(max(targets) - min(targets) <= _SAME * max(map(abs, targets)))
     ways = {float(high > 0) - float(low < 0) if low * high >= 0 else 0.0 for low, high, *_ in asked}
