@@ -91,7 +91,7 @@ def in_hindsight(
     grows &= rule != "loss_diverged" or finding.worst < _GROWTH
     is_undone = rule in _OF_TERMS and is_over and finding.severity == "warning"
     is_undone &= curve.is_of_no_known_kind and curve.is_below_start and curve.has_learned
-    # Where no loss is known, it is all there is to know: units are active again, or most always were.
+    # Where no loss is known, that units are active again, or most always were, is all one knows.
     is_refuted = rule == "dead_units" and finding.severity == "warning"
     is_refuted &= is_over or finding.worst <= HALF
     if (
