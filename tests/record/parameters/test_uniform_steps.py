@@ -90,3 +90,40 @@ def test_a_step_that_is_not_looked_at_is_not_told_of():
     uniform = UniformSteps(network())
     uniform.note_gradients()
     assert uniform.take() == 0
+
+
+def mobile_block():
+    """Each channel is normalised again before it meets another: the first scales have no slope."""
+    torch.manual_seed(0)
+    return nn.Sequential(
+        *(nn.Conv2d(1, 12, 3, bias=False), nn.BatchNorm2d(12), nn.ReLU()),
+        *(nn.Conv2d(12, 12, 3, groups=12, bias=False), nn.BatchNorm2d(12), nn.ReLU()),
+        *(nn.Flatten(), nn.Linear(12 * 16, 3)),
+    )
+
+
+@pytest.mark.parametrize("decay", [0.0, 1e-4, 1e-2])
+def test_scales_that_decay_alone_have_not_lost_their_gradients(decay):
+    net = mobile_block()
+    optimizer = torch.optim.SGD(net.parameters(), 0.05, momentum=0.9, weight_decay=decay)
+    uniform, told = UniformSteps(net), []
+    for _ in range(6):
+        uniform.begin()
+        optimizer.zero_grad()
+        (0.02 * net(torch.randn(16, 1, 8, 8)).square().mean()).backward()
+        uniform.note_gradients()
+        optimizer.step()
+        told.append(uniform.take())
+    assert told == [0] * 6
+
+
+def by_a_mean(bias):
+    bias.sub_(0.05 * bias.grad.mean())
+
+
+def test_equal_biases_that_a_step_moves_by_their_mean_slope_are_told_still():
+    net = network()
+    for place in (0, 2):
+        nn.init.zeros_(net[place].bias)
+    assert taken(net, by_a_mean, announced=True, cleared=False, steps=1) == 2
+    assert taken(net, by_a_mean, announced=True, cleared=False, steps=4) == 2

@@ -13,6 +13,10 @@ _SEEN = 0.01
 """Of the largest slope: one of each sign that is as large is no rounding."""
 
 
+_DECAYED = 0.01
+"""Of its size: by no more does a usual rate times a usual decay move an element."""
+
+
 class UniformSteps:
     """Compares biases before and after a step that is looked at.
 
@@ -20,6 +24,10 @@ class UniformSteps:
     opposite signs opposite ways. Where the gradients are gone when the step is over, as a loop
     clears them that moves its weights by hand, units with different weights have had different
     ones.
+
+    Elements that were all the same and come a little closer to zero may have been decayed alone: a
+    normalisation's scales have a gradient of zero, but for rounding, where each channel is
+    normalised again before it meets another one, as around a depthwise convolution.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -110,8 +118,11 @@ def _both_ends_move_alike(now: Tensor, before: Tensor) -> bool:
 def _is_uniform(now: Tensor, before: Tensor) -> Tensor:
     if now.shape != before.shape:
         return torch.zeros((), dtype=torch.bool, device=now.device)
-    change = (now - before.to(now.device)).float()
+    before = before.to(now.device)
+    change = (now - before).float()
     size = change.mean().abs()
     rounded = torch.finfo(now.dtype).eps * now.abs().amax().float()
     apart = change.amax() - change.amin()
-    return (size > 8 * rounded) & (apart <= 4 * rounded + _ROUNDED * size)
+    decayed = (before.amax() - before.amin() <= 4 * rounded) & (before[0] * change.mean() < 0)
+    decayed &= size <= _DECAYED * before[0].abs()
+    return (size > 8 * rounded) & (apart <= 4 * rounded + _ROUNDED * size) & ~decayed
