@@ -31,6 +31,11 @@ def curve(end, *, thrown=False, targets=1.0, kind=np.nan):
 FLAT, FALLS, LEARNED, SOLVED = (curve(end) for end in (1.0, 0.6, 0.3, 0.03))
 UNTOLD = LossCurve()
 UNTOLD.of(figures(np.full(STEPS, np.nan)))
+CRITIC, BELOW = LossCurve(), LossCurve()
+for followed, kind in ((CRITIC, 0), (BELOW, 6)):
+    seen = figures(np.sin(np.arange(STEPS) / 13))
+    seen["loss_kind"][:] = kind
+    followed.of(seen)
 THROWN, GROWN = curve(0.3, thrown=True), curve(1.0, targets=100.0)
 TERMS, SQUARES, TERMS_FLAT = (
     curve(end, thrown=True, kind=k) for end, k in ((0.3, 0), (0.3, 6), (1.0, 0))
@@ -70,7 +75,7 @@ def severity(rule, curve, severity="warning", **of):
         ("dead_units", FALLS, {"last_step": 100, "worst": 0.5}),
         *((rule, SOLVED, {}) for rule in ("gradient_spike", "saturated")),
         ("dead_units", GROWN, {"worst": 2000.0}),
-        ("dead_units", UNTOLD, {}),
+        *(("dead_units", of, {}) for of in (UNTOLD, CRITIC)),
         ("dead_units", UNTOLD, {"last_step": 100, "worst": 0.5}),
         ("gradient_spike", GROWN, {}),
         ("target_scale", GROWN, {}),
@@ -107,7 +112,9 @@ def test_what_the_run_has_shown_to_be_none_is_a_note(rule, curve, of):
         ("dead_units", FLAT, {"last_step": 100, "worst": 0.5}),
         ("dead_units", UNTOLD, {"last_step": 81, "worst": 0.51}),  # not over yet
         ("dead_units", UNTOLD, {"severity": "critical"}),
-        ("collapsed", UNTOLD, {}),
+        ("dead_units", CRITIC, {"last_step": 100, "worst": 0.51}),
+        *(("dead_units", of, {}) for of in (BELOW, TERMS_FLAT)),
+        *(("collapsed", of, {}) for of in (UNTOLD, CRITIC)),
         ("gradient_spike", LEARNED, {}),
         ("loss_diverged", GROWN, {"worst": 1001.0}),
         ("loss_diverged", SOLVED, {}),

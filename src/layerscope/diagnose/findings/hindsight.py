@@ -91,14 +91,14 @@ def in_hindsight(
     grows &= rule != "loss_diverged" or finding.worst < _GROWTH
     is_undone = rule in _OF_TERMS and is_over and finding.severity == "warning"
     is_undone &= curve.is_of_no_known_kind and curve.is_below_start and curve.has_learned
-    # Where no loss is known, that units are active again, or most always were, is all one knows.
+    # Where the loss says nothing, that units live again, or most always did, is all one knows.
     is_refuted = rule == "dead_units" and finding.severity == "warning"
     is_refuted &= is_over or finding.worst <= HALF
     if (
         grows
         or is_undone
         or was_overcome
-        or (is_refuted and curve.is_unknown)
+        or (is_refuted and curve.tells_nothing)
         or (rule in _OF_A_RISE and is_over and curve.came_down)
         or (is_passing and curve.falls_on)
         or (is_outgrown and curve.has_learned)

@@ -132,9 +132,11 @@ class LossCurve:
         )
 
     @property
-    def is_unknown(self) -> bool:
-        """Whether no loss has been told so far."""
-        return self._known == 0
+    def tells_nothing(self) -> bool:
+        """Whether no loss has been told so far, or one of no known kind that has been below 0, as
+        of a critic (Arjovsky et al. 2017, Wasserstein GAN): how low it may get nobody knows.
+        """
+        return self._known == 0 or (self.is_of_no_known_kind and self._lowest < 0)
 
     @property
     def has_learned(self) -> bool:

@@ -37,8 +37,8 @@ class LossPeak:
         self._highest = max(self._highest, float(highest))
 
     def is_beyond(self, times: float) -> bool:
-        """Whether it was more than so many times the first; False before any."""
-        return bool(self._first) and self._highest > times * abs(float(np.mean(self._first)))
+        """Whether it was so many times the first, or more; False before any."""
+        return bool(self._first) and self._highest >= times * abs(float(np.mean(self._first)))
 
     def state(self) -> dict[str, Any]:
         """All of it, as plain types."""

@@ -33,7 +33,9 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     of_mean = figures["target_std"].astype(np.float64) ** np.where(of_squares, 2, 1)
     worse = (curve.level > of_mean * figures["loss_reduction"]) & (curve.known >= t.patience)
     on_its_way = curve.judged & (curve.level < curve.start)  # and has not diverged
+    # Those of an absolute error are known on average only, from a loss that may have other terms.
     small = (values < _SMALL) & (figures["target_std"] > 0)
+    small &= figures["loss_kind"] != Loss.ABSOLUTE_ERROR
     held_up = worse & on_its_way
     whole = targets_may_be_classes(figures, memory)
     # A class is not close to the one that has the next number.
