@@ -2672,6 +2672,15 @@ def test_small_targets_and_large_ones_are_told_while_the_loss_is_above_that_of_t
     assert told in finding.explanation if told else finding is None
 
 
+@pytest.mark.parametrize(("size", "is_told"), [(1e-3, False), (20.0, True), (200.0, True)])
+def test_small_targets_of_an_absolute_error_are_too_little_known_to_be_told(size, is_told):
+    """Its other terms, as of an eikonal equation (Gropp et al. 2020), would seem to be theirs."""
+    figures = healthy(network(), 120)
+    figures["loss"][:] = 10 * size * (1 + 1 / (1 + np.arange(120)))
+    at_looks(figures, loss_kind=7, loss_reduction=1, target_rms=size, target_std=size)
+    assert ("target_scale" in rules_and_words(figures)) == is_told
+
+
 @pytest.mark.parametrize(
     ("seen", "level", "told"),
     [
