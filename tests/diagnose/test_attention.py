@@ -18,9 +18,10 @@ PLACE = "03_tanh/attention"
 ALL = ("attention_collapse", "attention_logit_growth", "attention_uniform")
 
 
-def attending(steps=300, **of_attention):
+def attending(steps=300, layers=None, **of_attention):
     """Healthy figures, and those of an attention that is looked at in every tenth step."""
-    figures = healthy((*network(), LayerFacts(PLACE, "3", "attention", trainable=False)), steps)
+    layers = network() if layers is None else layers
+    figures = healthy((*layers, LayerFacts(PLACE, "3", "attention", trainable=False)), steps)
     for name in ("attention_entropy", "attention_entropy_lowest", "attention_scale"):
         figures[name][::10, -1] = 1.0 if name == "attention_scale" else 0.8
     figures["attention_logit"][::10, -1] = 3.0
@@ -128,6 +129,13 @@ def test_attention_that_knows_of_no_places_is_told_of_while_nothing_is_learned()
     assert without_places(400, 3, 2.9, read=1.0) is None
     healthy_ones = attending(400, attention_placeless=0.0, loss=(3, 2.9))
     assert "no_positions" not in found(healthy_ones)
+
+
+def test_places_may_be_in_what_frozen_layers_give():
+    frozen = LayerFacts("09_e", "e", "Embedding(200, 48)", weights=("weight",), trainable=False)
+    for layers, is_told in ((network(), True), ((*network(), frozen), False)):
+        figures = attending(400, layers, attention_placeless=1.0, loss=(3, 2.9))
+        assert ("no_positions" in found(figures)) == is_told
 
 
 def pre_norm():

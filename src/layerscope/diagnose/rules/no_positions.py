@@ -24,6 +24,8 @@ def no_positions(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     )
     is_placeless = memory.known("alike", alike) == 1
     is_placeless &= ~memory.ever("read", figures["order_read"] == 1)
+    # What frozen layers give has no graph and looks like data that come in: places may be there.
+    is_placeless &= not any(each.weights and not each.trainable for each in memory.roles.layers)
     known = memory.loss_curve.of(figures).known
     patience, learned = patience_of(figures, t, memory), has_learned(figures, memory)
     left = left_of_chance(figures, memory)
