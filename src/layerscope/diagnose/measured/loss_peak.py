@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from layerscope.diagnose.measured.figures import Series
+from layerscope.diagnose.measured.figures import Series, Values
 
 ENOUGH = 8
 """Samples whose mean loss says something. A mean of 8 squared errors, each as a normal residual has
@@ -21,7 +21,7 @@ class LossPeak:
         self._recent: list[float] = []
         self._highest, self._samples = -np.inf, float(ENOUGH)
 
-    def follow(self, losses: Series, samples: Series) -> None:
+    def follow(self, losses: Series, samples: Values) -> None:
         """Take a block's losses that are known, at least one; and in which sizes batches came."""
         sizes = samples[~np.isnan(samples)]
         self._samples = float(sizes[-1]) if len(sizes) else self._samples

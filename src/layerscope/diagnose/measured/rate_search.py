@@ -80,7 +80,7 @@ class RateSearch:
     def state(self) -> list[list[float]]:
         """All of it, as plain types."""
         rise = [self._first, self._lowest, self._last, self._rate, self._factor, self._rises]
-        return [rise, *(list(each) for each in self._found)]
+        return [rise, *([float(begin), float(end)] for begin, end in self._found)]
 
     def load_state(self, state: Sequence[Sequence[float]]) -> None:
         """Be as `state` was."""
