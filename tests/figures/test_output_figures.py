@@ -5,8 +5,9 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from layerscope.diagnose.losses.loss_kind import Loss
-from layerscope.figures.output_figures import OutputFigures, targets_beside
+from layerscope.figures.output_figures import OutputFigures
 from layerscope.figures.returns import returns_are_zero
+from layerscope.figures.targets_beside import targets_beside
 from layerscope.measure.pending import Pending
 from layerscope.record.ends.ends import Ends, Output
 from layerscope.record.ends.further_outputs import FurtherOutputs

@@ -19,12 +19,13 @@ from layerscope.figures.far_values import EvaluatedInputs, FarValues
 from layerscope.figures.inputs import input_figures
 from layerscope.figures.kept_between_looks import KeptBetweenLooks
 from layerscope.figures.latents import latent_figures
-from layerscope.figures.output_figures import OutputFigures, at_once, targets_beside
+from layerscope.figures.output_figures import OutputFigures, at_once
 from layerscope.figures.overwritten_data import OverwrittenData
 from layerscope.figures.parameter_figures import ParameterFigures
 from layerscope.figures.repeated_batch import RepeatedBatch, WholeSet
 from layerscope.figures.returns import returns_are_zero
 from layerscope.figures.scaled_batches import ScaledBatches
+from layerscope.figures.targets_beside import targets_beside
 from layerscope.figures.token_ids import RoundedIds, commonest_token
 from layerscope.figures.tokens import Tokens, token_figures
 from layerscope.record.attention.heads import Heads

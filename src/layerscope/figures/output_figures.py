@@ -165,23 +165,6 @@ def _has_a_text_each(ends: Ends, samples: int) -> bool:
     return not ends.given or any(rows == samples and columns > 1 for rows, columns in shapes)
 
 
-def targets_beside(ends: Ends, loss: float, scale: float) -> dict[str, float]:
-    """Root mean square of the targets of another output than the first, of a squared error that
-    makes all of the loss but for rounding: the largest; nothing of any other loss, and where it is
-    a critic's beside a policy, whose targets grow with what is earned.
-    """
-    if ends.of_actions:
-        return {}
-    sizes = []
-    for each in ends.further:
-        gradient = each.gradient.get().numpy() / scale
-        square = each.square.get() / scale**2
-        view = view_loss(each.values.get().numpy(), gradient, each.samples, loss, square)
-        if view.kind is Loss.SQUARED_ERROR and view.targets is not None:
-            sizes.append(rms(view.targets))
-    return {"target_rms_beside": max(sizes)} if sizes else {}
-
-
 def _broadcast(view: LossView, gradient: Matrix) -> float:
     """1 where each output was compared with the targets of all samples, 2 where these are unknown
     and lie all on one side, else 0.

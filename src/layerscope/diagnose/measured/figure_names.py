@@ -64,8 +64,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "learning_rate": "of the optimizer's first parameter group",
     "rate_asked": "of that group, the rate that a schedule was made with",
     "rate_default": "the rate that torch's optimizer of its class has if none is asked for",
-    "cuts_in_vain": "cuts of a plateau's scheduler since its best value, one of the first; minus"
-    " that of mode min; else 0",
+    "cuts_in_vain": "cuts of a plateau's scheduler since its best value; minus that of mode min; 0",
     "vain_best": "that value",
     "planned_steps": "how many steps the training will have, where the trainer says so",
     "clip_factor": "norm of the gradients after clipping / before; 1 if nothing was clipped",
@@ -135,8 +134,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "target_std": "their standard deviation",
     "target_tail": "of a squared error of one output, share of it that 1 % of the targets may make",
     "error_mean": "of such an error, share of it that the mean error makes: mean^2 / mean square",
-    "target_fraction": "of an error or binary loss of one output, how far targets are from whole"
-    " numbers",
+    "target_fraction": "of an error, or one binary output, how far targets are from whole numbers",
     "target_zeros": "of a percentage error, share of all slopes that targets near 0 have",
     "target_sum": "how far the sum of a row's targets is from 1, the mean over the rows",
     "targets_no_shares": "of a cross-entropy of shares, 1 if some are below 0, 2 if sums are not 1",
@@ -165,8 +163,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "logit_z": "of a cross-entropy: log of the sum of exp(logits), the mean over the samples",
     "output_dropped": "share of outputs that are exactly 0 among others of both signs",
     "latent_drawn": "share of a divergence (minus one if < 0) in the slopes of mean and variance",
-    "latent_cut": "1 if the spread of a code gets no gradient but its divergence's, 2 if the mean"
-    " does not either, else 0",
+    "latent_cut": "1 if a code's spread, 2 its mean too gets the divergence's slope alone, or 0",
     "latent_noise": "noise that error and divergence take data to have / data's largest variance",
     "latent_active": "share of a code's units whose mean varies by more than 0.01 over the samples",
     "token_inputs": "how many different matrices of tokens the embeddings got",
@@ -175,8 +172,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "target_padding": "share of the targets that are the padding at the end of sequences",
     "bootstrapped": "1 if the gradient flows into a target that the network gives itself, else 0",
     "axes_mixed": "1 if the loss takes classes and positions of the output for each other, else 0",
-    "views_mixed": "1 if a view puts samples where another axis was, 2 if channels, 3 if the"
-    " steps of a sequence, else 0",
+    "views_mixed": "1 if a view puts samples, 2 channels, 3 steps where another axis was, or 0",
     "order_read": "1 if the network reads rows of sequences by their places, as flattened, else 0",
     "backward_alone": "autograd functions whose own backward does not use the gradient it gets",
     "output_cosines": "1 if the output is a product of two normalised tensors, else 0",

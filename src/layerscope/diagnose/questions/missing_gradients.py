@@ -127,3 +127,13 @@ def _mixtures(roles: Roles) -> list[tuple[int, list[int]]]:
                 found.append((router, below))
                 break
     return found
+
+
+def is_nothing(figures: Figures, loss: Series, memory: Memory) -> Flags:
+    """Whether all losses so far, and all gradients that were measured, are exactly 0, [steps]."""
+    gradients = figures["weight_grad_rms"]
+    any_loss = memory.ever("any_loss", ~(loss == 0) & ~np.isnan(loss))
+    measured = memory.ever("measured", (gradients == 0).any(axis=1))
+    any_gradient = memory.ever("any_gradient", (np.abs(gradients) > 0).any(axis=1))
+    nothing: Flags = measured & ~any_loss & ~any_gradient
+    return nothing

@@ -135,21 +135,20 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
     if np.isnan(known[1]) and faded.any():
         known[1] = figures.steps[int(faded.argmax())]
     known[0] = count[-1]
-    early = (
-        faded & ~ill & (count > _MOSTLY * curve.known) & (curve.known >= 2 * thresholds.patience)
-    )
+    long = curve.known >= 2 * thresholds.patience
+    early = faded & ~ill & (count > _MOSTLY * curve.known) & long
     left = left_of_chance(figures, memory)
     early &= left > HALF
     sunk = (values < _SUNK) & ~ill
     depth = memory.of_run("sunk")
     deep = np.nan_to_num(depth[0]) + np.cumsum(sunk)
     depth[0] = deep[-1]
-    sunk &= (deep > _PART * curve.known) & (curve.known >= 2 * thresholds.patience)
+    sunk &= (deep > _PART * curve.known) & long
     sunk &= left > HALF
     compound = rate_shapes.compounds(np.where(curve.alone, rates, np.nan), memory)
     compound &= (values < _TENTH) & (left > HALF) & ~ill
     anew = rate_shapes.begins_anew(np.where(curve.alone, rates, np.nan), figures.steps, memory)
-    anew &= (left > HALF) & (curve.known >= 2 * thresholds.patience)
+    anew &= (left > HALF) & long
     asked = memory.known("asked", figures["rate_asked"])
     lowered = (highest < _FADED * (1 - 1e-6) * asked) & ~ill & curve.alone & (left > HALF)
     lowered &= rate_shapes.never_rises(rates, curve.known, thresholds.patience, memory)

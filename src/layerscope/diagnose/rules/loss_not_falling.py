@@ -6,7 +6,7 @@ import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.losses.loss_kind import ERRORS
-from layerscope.diagnose.measured.figures import Flags, Series
+from layerscope.diagnose.measured.figures import Flags
 from layerscope.diagnose.measured.last_function import LastFunction
 from layerscope.diagnose.measured.loss_curve import HALF, WINDOW
 from layerscope.diagnose.questions.larger_rate import LargerRate, larger_rate
@@ -15,6 +15,7 @@ from layerscope.diagnose.questions.loss_terms import (
     may_be_of_terms,
     on_average_without_what_grew_beside,
 )
+from layerscope.diagnose.questions.missing_gradients import is_nothing
 from layerscope.diagnose.questions.pace import (
     falls_on,
     is_ending,
@@ -176,7 +177,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     due = (curve.known >= t.patience) & curve.judged & (curve.level > 0) & (curve.start > 0)
     whole = memory.known("whole", np.where(curve.known == WINDOW, figures.steps, np.nan))
     risen = memory.highest("highest_level", ratio)
-    nothing = curve.finite & _is_nothing(figures, curve.loss, memory)
+    nothing = curve.finite & is_nothing(figures, curve.loss, memory)
     aligns = memory.known("aligns", figures["of_alignment"]) == 1
     nothing &= curve.known >= np.where(aligns, _SOON, t.patience)
     if not (due | nothing).any():
@@ -232,16 +233,6 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
         cause=cause,
         since=since,
     )
-
-
-def _is_nothing(figures: Figures, loss: Series, memory: Memory) -> Flags:
-    """Whether all losses so far, and all gradients that were measured, are exactly 0, [steps]."""
-    gradients = figures["weight_grad_rms"]
-    any_loss = memory.ever("any_loss", ~(loss == 0) & ~np.isnan(loss))
-    measured = memory.ever("measured", (gradients == 0).any(axis=1))
-    any_gradient = memory.ever("any_gradient", (np.abs(gradients) > 0).any(axis=1))
-    nothing: Flags = measured & ~any_loss & ~any_gradient
-    return nothing
 
 
 def _of_shares(figures: Figures, memory: Memory) -> Flags:
