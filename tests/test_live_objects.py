@@ -1,5 +1,6 @@
 """Objects are found by their class, and no other thread comes to harm by the search."""
 
+import gc
 import threading
 from time import monotonic
 
@@ -27,7 +28,10 @@ def test_objects_of_a_class_and_of_those_below_it_are_found():
 
 def test_a_tuple_that_another_thread_makes_meanwhile_is_made():
     """Python raises a SystemError where it fills one that somebody else holds."""
-    over = threading.Event()
+    over, seen = threading.Event(), []
+
+    def look_around(phase, about):  # in Python, as Hypothesis's: threads may change within
+        seen.append(sum(range(2000)))
 
     def search():
         until = monotonic() + 3
@@ -38,9 +42,12 @@ def test_a_tuple_that_another_thread_makes_meanwhile_is_made():
         over.set()
 
     thread = threading.Thread(target=search)
+    gc.callbacks.append(look_around)
     thread.start()
     try:
         while not over.is_set():
             assert len(tuple(sum(range(2000)) for _ in range(3))) == 3
     finally:
-        thread.join()
+        thread.join(60)
+        gc.callbacks.remove(look_around)
+    assert gc.isenabled()

@@ -22,7 +22,7 @@ LAYERS = tuple(
         bounds=(0.0, 1.0) if function in ("sigmoid", "softmax") else None,
         odd=function == "tanh",
         can_die=function == "relu",
-        weights=("weight",),
+        weights=("weight",) if i else (),
         last=i == len(FUNCTIONS) - 1,
         without_bias=i == len(FUNCTIONS) - 1,
         by_batch=i == 1,

@@ -35,7 +35,11 @@ class BackwardStart:
     def __init__(self, network: nn.Module, tell: Callable[[Tensor], None]) -> None:
         self._tell = tell
         self.passes = 0
-        self._some = [each for each in network.parameters() if each.requires_grad][:8]
+        self._some = [
+            each
+            for each in network.parameters()
+            if each.requires_grad and not isinstance(each, nn.UninitializedParameter)
+        ][:8]
         self._total: Tensor | None = None
         # What was started from, as a pass may meet several outputs: not kept, for its graph's sake.
         self._last: ref[Tensor] | None = None

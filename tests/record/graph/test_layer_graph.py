@@ -19,7 +19,7 @@ def wired(network, inputs, entries=None):
 
             def note(m, i, o, path=path):
                 outputs.append((path, m, m, o.grad_fn))
-                masked.update(masked_before(o.grad_fn))
+                masked.update(masked_before(o.grad_fn, i[0]))
 
             module.register_forward_hook(note)
     loss = network(inputs).sum()
@@ -109,7 +109,6 @@ def test_a_function_between_them_is_a_function_wherever_it_is_called():
     [
         (lambda x: x * (x > 0), ""),
         (lambda x: (x > 0).float() * x, ""),
-        (lambda x: x * torch.where(x > 0, 1.0, 0.1), ""),
         (lambda x: F.dropout(x, 0.2), "first"),
         (lambda x: torch.maximum(x, torch.zeros(())), ""),
         (lambda x: x * 2, "first"),

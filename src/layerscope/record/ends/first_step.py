@@ -150,8 +150,8 @@ class FirstStep:
         self._returned += nodes
         self.backward.look(nodes)
 
-    def reach(self, layer: Layer, output: object) -> None:
-        """A layer has given an output."""
+    def reach(self, layer: Layer, output: object, inputs: object = ()) -> None:
+        """A layer has given an output, of these positional arguments where they are known."""
         tensor = next((tensor for _, tensor in tensors_in(output)), None)
         node = None if tensor is None else tensor.grad_fn
         is_linear = class_of(layer.entry) is nn.Linear and layer.entry is layer.module
@@ -165,7 +165,8 @@ class FirstStep:
         # The first call that has a gradient: one before, without, was another's forward pass.
         if known is None or known[3] is None:
             if is_linear and node is not None:
-                self._masked.update(masked_before(node))
+                given = inputs[0] if isinstance(inputs, tuple) and inputs else None
+                self._masked.update(masked_before(node, given))
             self._reached[layer.name] = (layer.name, layer.entry, layer.module, node)
 
     @property

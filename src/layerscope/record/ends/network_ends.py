@@ -166,12 +166,12 @@ class NetworkEnds:
             self._see_output(module, inputs, output)
 
     def _reach(self, layer: Layer, module: nn.Module, inputs: Any, output: Any) -> None:
-        self.reach(layer, output)
+        self.reach(layer, output, inputs)
 
-    def reach(self, layer: Layer, output: Any) -> None:
+    def reach(self, layer: Layer, output: Any, inputs: Any = ()) -> None:
         """Note a layer's output in the first step."""
         if self._discovering and self._ask():
-            self.first.reach(layer, output)
+            self.first.reach(layer, output, inputs)
 
     def _see_output(self, module: nn.Module, inputs: Any, output: Any) -> None:
         if self._ask():

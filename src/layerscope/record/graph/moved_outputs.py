@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from layerscope.record.graph_nodes import MOVES, PRODUCTS, inputs_of, kind_of, shape_of
+from layerscope.record.graph_nodes import MOVES, PRODUCTS, inputs_of, kind_of
 
 # Functions that only move elements, or scale them: a linear layer behind them still gets what a
 # linear layer before them gave. With two operands that have a gradient they are none.
@@ -51,40 +51,25 @@ def linear_before(
     return None
 
 
-def masked_before(node: Any) -> Iterator[Any]:
-    """Of what the product behind `node` is made of, the nodes that multiply each element by a
-    number that depends on it, as `x * (x > 0)` does, a ReLU by hand. To be asked before the
-    backward pass, which lets go of these numbers.
+def masked_before(node: Any, given: Any) -> Iterator[Any]:
+    """Of what the product behind `node` is made of, the nodes that multiply, where these make a
+    ReLU by hand, `x * (x > 0)`: what a dropout leaves has both signs.
+
+    Args:
+        given: what the layer got. The graph keeps it, but to ask for that may have an activation
+            checkpoint compute again.
     """
     product = _product_before(node)
-    for operand in [] if product is None else inputs_of(product):
+    if product is None or not isinstance(given, Tensor) or not given.is_floating_point():
+        return
+    if not bool((given == 0).any()) or bool((given > 0).any() & (given < 0).any()):
+        return
+    for operand in inputs_of(product):
         here = operand
         while kind_of(here) in _MOVES and len(inputs_of(here)) == 1:
-            if kind_of(here) == "Mul" and _is_function(here, product):
+            if kind_of(here) == "Mul":
                 yield here
             (here,) = inputs_of(here)
-
-
-_FACTOR = ("_saved_mat1", "_saved_self", "_saved_input")
-"""Of a product's node: what it multiplies by a matrix, where that matrix has a gradient."""
-
-
-def _is_function(node: Any, product: Any) -> bool:
-    """Whether the numbers by which it multiplies say something of what they multiply. A dropout's
-    are 0 or one other number, and leave elements of both signs.
-    """
-    factors = (each for each in (node._saved_self, node._saved_other) if isinstance(each, Tensor))
-    by = next((each for each in factors if each.ndim > 1 and each.shape == shape_of(node)), None)
-    given = next(
-        (x for x in (getattr(product, name, None) for name in _FACTOR) if x is not None), None
-    )
-    if by is None or given is None:
-        return False
-    left = by[by != 0]
-    if not bool((left == left[:1]).all()):
-        return True
-    has_both_signs = bool((given > 0).any() & (given < 0).any())
-    return len(left) < by.numel() and not has_both_signs
 
 
 def _product_before(node: Any) -> Any:
