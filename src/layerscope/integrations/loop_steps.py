@@ -65,7 +65,7 @@ class LoopSteps:
 
     def note_loss(self, loss: object) -> None:
         """A loss of the step that goes on: a number, a tensor, or None for none."""
-        if loss is not None:
+        if loss is not None and self._backward is not None:
             self._leave_backward()
         self._loss.note(loss)
 

@@ -32,9 +32,7 @@ class OptimizersOfALoop:
         met: is called when an optimizer first begins a step with some of the network's parameters.
     """
 
-    def __init__(
-        self, network: nn.Module, guarded: Guarded, met: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, network: nn.Module, guarded: Guarded, met: Callable[[], None]) -> None:
         self._met: Callable[[], None] | None = met
         self._network = network
         self._own = parameters_of(network)

@@ -105,13 +105,14 @@ class NetworkEnds:
             # Once something is compiled, all but the outermost module's would be compiled too.
             is_alone = self._state.is_compiled
             self._outside = [self._network] if is_alone else list(self._network.modules())
-        seen = self._outside if in_parts or not self._state.is_compiled else []
+        of_layers = self._outside if in_parts or not self._state.is_compiled else []
+        seen = set(of_layers)
         if not self._discovering:
             for layer in self.data.first:
                 self._handles += self.data.hook(layer) if layer.entry in seen else []
             self.look(self._looks)
             return
-        self._handles += self._tokens.attach(seen)
+        self._handles += self._tokens.attach(of_layers)
         for module in self._outside:
             if not isinstance(module, torch.jit.ScriptModule):
                 self._handles += [

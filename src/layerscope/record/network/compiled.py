@@ -15,13 +15,15 @@ def outside_of_compiled(network: nn.Module) -> list[nn.Module]:
     `torch.compile` gives has them around that code, what `net.compile()` compiles has them in it.
     """
     outside: list[nn.Module] = []
-    waiting = [network]
+    met, waiting = {network}, [network]
     for module in waiting:  # grows meanwhile
         if _in_place(module):
             continue
         outside.append(module)
         if not _is_wrapper(module):
-            waiting += [each for each in module.children() if each not in waiting]
+            new = [each for each in module.children() if each not in met]
+            met.update(new)
+            waiting += new
     return outside
 
 
