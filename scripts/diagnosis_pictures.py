@@ -1,4 +1,4 @@
-"""What is drawn in docs/rules: of each rule the sick network, its healthy twin, and the axes."""
+"""What docs/diagnosis shows: of each rule the sick network, its healthy twin, and the axes."""
 
 import functools
 import sys

@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/rules: of each rule a sick network and its healthy twin.
+"""Draw the pictures of docs/diagnosis: of each rule a sick network and its healthy twin.
 
 The networks are those with which tests/diagnose/test_confusion.py tests the rules; they are trained
 here, measured, judged, and what the judge saw is drawn beside what it compared that with.

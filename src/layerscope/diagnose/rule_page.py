@@ -1,7 +1,7 @@
 """The page of each rule: what it says, how it is judged, what it cannot see, what to do.
 
-One text for all who show it, `pages/RULE.md`: `layerscope explain` prints it, docs/rules/ and the
-table of docs/diagnosis.md are made of it. Thresholds stand in it as format fields, such as
+One text for all who show it, `pages/RULE.md`: `layerscope explain` prints it, the site's page and
+the table of docs/diagnosis.md are made of it. Thresholds stand in it as format fields, such as
 `{input_large:g}`, so that a page cannot say another number than the rule compares with.
 """
 
