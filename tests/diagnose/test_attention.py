@@ -10,8 +10,9 @@ from torch.nn import functional as F  # noqa: N812
 
 import layerscope
 from layerscope.diagnose import LayerFacts
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_attention import Encoder, Reader, questions
-from tests.diagnose.programs.program import batches, pictures
+from tests.diagnose.programs.program import batches
 from tests.diagnose.test_rules import found, healthy, network
 
 PLACE = "03_tanh/attention"
@@ -178,7 +179,7 @@ class Block(nn.Module):
 
 
 def vision():
-    return ViT(), batches(*pictures(), steps=STEPS), 1e-3
+    return ViT(), batches(*toys.pictures(), steps=STEPS), 1e-3
 
 
 STEPS = 1000

@@ -8,15 +8,16 @@ from torch.nn import functional as F  # noqa: N812
 
 from layerscope.figures.contrast import scale_of_cosines
 from layerscope.figures.directions import direction_figures, is_mean_cosine
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.judged import judged
-from tests.diagnose.programs.program import Program, batches, blobs, fit
+from tests.diagnose.programs.program import Program, batches, fit
 from tests.diagnose.test_rules import found, healthy, network
 
 
 def rules(network, loss_of, steps=1, rate=1e-3):
     def run(_, watch):
         torch.manual_seed(1)
-        x, y = blobs(classes=8, features=16)
+        x, y = toys.blobs(classes=8, features=16)
         model = network()
         optimizer = torch.optim.Adam(model.parameters(), lr=rate)
         fit(watch, model, optimizer, batches(x, y, steps=steps), loss_of)
@@ -128,7 +129,7 @@ def test_a_part_of_an_accumulated_batch_is_no_overconfident_start():
         model = perceptron()
         optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
         with watch(model) as scope:
-            x, y = blobs(classes=16, features=16, apart=0.0)
+            x, y = toys.blobs(classes=16, features=16, apart=0.0)
             loss = F.cross_entropy(model(x), y)
             (loss / 16).backward()
             optimizer.step()

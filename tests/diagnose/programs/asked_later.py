@@ -7,28 +7,18 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.asked_of_data import LARGE
 from tests.diagnose.programs.asked_of_loss import SLOW
 from tests.diagnose.programs.asked_of_training import AFTER_LARGE, STILL, TOO_LARGE
-from tests.diagnose.programs.program import (
-    asked,
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    ring,
-    surface,
-    waves,
-)
+from tests.diagnose.programs.program import asked, batches, fit, of_output
 
 FASTER = ("loss_not_falling: times what it is", "loss_not_falling: times larger")
 
 
 @asked("weights_decay_to_zero", follows=("collapsed", "idle", *STILL, "dead_units"))
 def a_penalty_on_every_absolute_weight(mended, watch):
-    x, y = blobs(classes=3, features=10)
+    x, y = toys.blobs(classes=3, features=10)
     model = nn.Sequential(
         nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 3)
     )
@@ -44,7 +34,7 @@ def a_penalty_on_every_absolute_weight(mended, watch):
 
 @asked("update_too_large", also=TOO_LARGE, follows=AFTER_LARGE)
 def a_momentum_of_99_hundredths(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(
         nn.Conv2d(1, 16, 3, padding=1),
         nn.ReLU(),
@@ -60,7 +50,7 @@ def a_momentum_of_99_hundredths(mended, watch):
 
 @asked("update_too_large", also=TOO_LARGE, follows=AFTER_LARGE)
 def a_rate_of_two_for_a_classifier(mended, watch):
-    x, y = blobs(classes=5, features=20)
+    x, y = toys.blobs(classes=5, features=20)
     model = nn.Sequential(
         nn.Linear(20, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 5)
     )
@@ -70,7 +60,7 @@ def a_rate_of_two_for_a_classifier(mended, watch):
 
 @asked("update_too_large", also=TOO_LARGE, follows=AFTER_LARGE)
 def one_sample_at_a_time(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 1))
     optimizer = torch.optim.SGD(
         model.parameters(), lr=0.02 if mended else 0.1, momentum=0.0 if mended else 0.9
@@ -81,7 +71,7 @@ def one_sample_at_a_time(mended, watch):
 
 @asked("update_too_small", also=FASTER, follows=("stalled",))
 def a_loss_over_the_length_of_the_data(mended, watch):
-    x, y = pictures(count=2000)
+    x, y = toys.pictures(count=2000)
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 4))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     by = 1 if mended else len(x)
@@ -96,7 +86,7 @@ def a_loss_over_the_length_of_the_data(mended, watch):
 
 @asked("update_too_small", also=FASTER, follows=("stalled",))
 def a_rate_read_off_a_fine_tuning_recipe(mended, watch):
-    x, y = phrases()
+    x, y = toys.phrases()
 
     class Topic(nn.Module):
         def __init__(self):
@@ -119,7 +109,7 @@ def a_rate_read_off_a_fine_tuning_recipe(mended, watch):
     missed="nothing",
 )
 def a_recurrence_of_relus_over_sixty_steps(mended, watch):
-    x, y = waves(length=60)
+    x, y = toys.waves(length=60)
 
     class Recurrent(nn.Module):
         def __init__(self):
@@ -139,7 +129,7 @@ def a_recurrence_of_relus_over_sixty_steps(mended, watch):
 
 @asked("stalled", also=("update_too_small",), follows=("loss_not_falling",))
 def a_body_at_the_rate_of_a_trained_one(mended, watch):
-    x, y = ring()
+    x, y = toys.ring()
     body = nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, 8), nn.Tanh())
     model = nn.Sequential(body, nn.Linear(8, 2))
     groups = [
@@ -152,7 +142,7 @@ def a_body_at_the_rate_of_a_trained_one(mended, watch):
 
 @asked("loss_after_activation", follows=(*AFTER_LARGE, "loss_diverged", "negative_loss"))
 def a_dice_loss_of_raw_scores(mended, watch):
-    x, _ = pictures()
+    x, _ = toys.pictures()
     y = (F.avg_pool2d(x, 3, 1, 1) > 0.4).float()
     model = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 1, 3, padding=1))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
@@ -172,7 +162,7 @@ def a_dice_loss_of_raw_scores(mended, watch):
     follows=("saturated", "update_too_large", "dead_units"),
 )
 def names_by_a_net_of_randn(mended, watch):
-    x, _ = phrases(words=27, length=3)
+    x, _ = toys.phrases(words=27, length=3)
     y = (x[:, -1] * 7) % 27
 
     class Names(nn.Module):
@@ -202,7 +192,7 @@ def names_by_a_net_of_randn(mended, watch):
     follows=("loss_not_falling", *LARGE, "loss_diverged"),
 )
 def noise_that_drowns_the_inputs(mended, watch):
-    x, y = blobs(classes=4, features=12)
+    x, y = toys.blobs(classes=4, features=12)
     model = nn.Sequential(nn.Linear(12, 64), nn.ReLU(), nn.Linear(64, 4))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
     strength = 0.1 if mended else 25.5  # meant for pixels of 0 to 255
@@ -215,7 +205,7 @@ def noise_that_drowns_the_inputs(mended, watch):
 
 @asked("updates_rounded_away", follows=STILL)
 def all_weights_in_bfloat16(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(
         nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1)
     )
@@ -231,7 +221,7 @@ def all_weights_in_bfloat16(mended, watch):
     follows=(*SLOW, "no_gradient", "idle", "collapsed"),
 )
 def one_probability_by_a_softmax(mended, watch):
-    x, y = blobs(classes=2, features=8)
+    x, y = toys.blobs(classes=2, features=8)
 
     class Disease(nn.Module):
         def __init__(self):
@@ -254,7 +244,7 @@ def one_probability_by_a_softmax(mended, watch):
     follows=(*STILL, "collapsed", "idle", "dead_units"),
 )
 def eight_layers_of_a_hundredth(mended, watch):
-    x, y = blobs(classes=4, features=16)
+    x, y = toys.blobs(classes=4, features=16)
     hidden = [part for _ in range(7) for part in (nn.Linear(64, 64), nn.ReLU())]
     model = nn.Sequential(nn.Linear(16, 64), nn.ReLU(), *hidden, nn.Linear(64, 4))
     for module in model:
@@ -267,7 +257,7 @@ def eight_layers_of_a_hundredth(mended, watch):
 
 @asked("no_gradient", follows=STILL)
 def outputs_wrapped_anew(mended, watch):
-    x, y = blobs(classes=3, features=8)
+    x, y = toys.blobs(classes=3, features=8)
     model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 3))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
 

@@ -7,17 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import (
-    asked,
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    standard,
-    waves,
-)
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import asked, batches, fit, of_output
 
 SCALE = ("loss_not_falling", "update_too_large", "update_too_small", "dead_units", "collapsed")
 LARGE = (*SCALE, "gradient_spike", "exploding_gradient", "overconfident_start", "saturated", "idle")
@@ -30,7 +21,7 @@ def house_prices_in_dollars(mended, watch):
     price = 120 * size + 9_000 * rooms + 1_500 * (year - 1920) + 20_000 * torch.randn(600)
     x, y = torch.stack([size, rooms, year], 1), price[:, None]
     if mended:
-        x, y = standard(x), standard(y)
+        x, y = toys.standard(x), toys.standard(y)
     model = nn.Sequential(
         nn.Linear(3, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1)
     )
@@ -41,11 +32,11 @@ def house_prices_in_dollars(mended, watch):
 
 @asked("input_scale", follows=(*LARGE, "loss_diverged", "labels_without_signal", "no_gradient"))
 def wine_as_it_comes(mended, watch):
-    z, y = blobs(classes=3, features=6, count=178)
+    z, y = toys.blobs(classes=3, features=6, count=178)
     usual = torch.tensor([13.0, 2.3, 2.4, 19.5, 100.0, 750.0])
     x = usual + torch.tensor([0.8, 1.1, 0.3, 3.3, 14.0, 310.0]) * z
     if mended:
-        x = standard(x)
+        x = toys.standard(x)
 
     class Wine(nn.Module):
         def __init__(self):
@@ -62,7 +53,7 @@ def wine_as_it_comes(mended, watch):
 
 @asked("input_scale", follows=(*LARGE, "loss_diverged", "labels_without_signal"))
 def photos_of_bytes(mended, watch):
-    x, y = pictures(count=512)
+    x, y = toys.pictures(count=512)
     x = (255 * x).round()
     if mended:
         x = (x / 255 - 0.45) / 0.25
@@ -101,7 +92,7 @@ def one_mean_for_all_columns(mended, watch):
     y = (z[:, 0] + z[:, 1] * z[:, 2] > 0).long()
     x = z.sigmoid()
     x[:, 4] = 52_000 + 9_000 * z[:, 4]  # a salary
-    x = standard(x) if mended else (x - x.mean()) / x.std()
+    x = toys.standard(x) if mended else (x - x.mean()) / x.std()
     model = nn.Sequential(
         nn.Linear(5, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 2)
     )
@@ -139,7 +130,7 @@ def an_age_through_a_tanh(mended, watch):
 
     model = Age()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    y = standard(age) if mended else age
+    y = toys.standard(age) if mended else age
     fit(watch, model, optimizer, batches(x, y, steps=250), of_output(F.l1_loss))
 
 
@@ -167,7 +158,7 @@ def returns_through_a_relu(mended, watch):
 
 @asked("target_scale", follows=(*LARGE, "vanishing_gradient", "biased", "loss_reduction"))
 def passengers_of_an_airline(mended, watch):
-    x, y = waves(count=400)
+    x, y = toys.waves(count=400)
     y = y if mended else 280 + 120 * y
 
     class Forecast(nn.Module):
@@ -186,7 +177,7 @@ def passengers_of_an_airline(mended, watch):
 
 @asked("labels_without_signal", follows=("loss_not_falling",), missed="nothing")  # learned by heart
 def inputs_shuffled_without_their_labels(mended, watch):
-    x, y = blobs(classes=5, features=12, count=800)
+    x, y = toys.blobs(classes=5, features=12, count=800)
     order = torch.randperm(len(x))
     x = x[order]
     y = y[order] if mended else y
@@ -206,7 +197,7 @@ def inputs_shuffled_without_their_labels(mended, watch):
     ),
 )
 def ratings_divided_before_the_cast(mended, watch):
-    x, rating = phrases(classes=4)
+    x, rating = toys.phrases(classes=4)
     y = rating if mended else (rating / 4).long()
 
     class Reviews(nn.Module):
@@ -239,7 +230,7 @@ def ratings_divided_before_the_cast(mended, watch):
     ),
 )
 def folders_of_pictures_read_in_order(mended, watch):
-    x, y = pictures(count=640)
+    x, y = toys.pictures(count=640)
     order = torch.randperm(640) if mended else torch.argsort(y, stable=True)
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 4))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)

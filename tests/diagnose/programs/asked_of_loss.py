@@ -7,16 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import (
-    asked,
-    batches,
-    blobs,
-    fit,
-    of_output,
-    pictures,
-    ring,
-    surface,
-)
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import asked, batches, fit, of_output
 
 SLOW = (
     "loss_not_falling",
@@ -41,7 +33,7 @@ LARGE_STEPS = (
 
 @asked("loss_after_activation", follows=SLOW)
 def softmax_before_the_criterion(mended, watch):
-    x, y = blobs(classes=3, features=4, count=150)
+    x, y = toys.blobs(classes=3, features=4, count=150)
 
     class Iris(nn.Module):
         def __init__(self):
@@ -60,7 +52,7 @@ def softmax_before_the_criterion(mended, watch):
 
 @asked("loss_after_activation", follows=SLOW)
 def sigmoid_before_a_loss_with_logits(mended, watch):
-    x, y = ring()
+    x, y = toys.ring()
     layers = [nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 1)]
     model = nn.Sequential(*layers, *([] if mended else [nn.Sigmoid()]))
     optimizer = torch.optim.RMSprop(model.parameters(), lr=0.003)
@@ -76,7 +68,7 @@ def sigmoid_before_a_loss_with_logits(mended, watch):
 
 @asked("negative_loss", follows=SLOW)
 def likelihood_of_a_softmax(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(
         nn.Conv2d(1, 8, 3, padding=1),
         nn.ReLU(),
@@ -92,7 +84,7 @@ def likelihood_of_a_softmax(mended, watch):
 
 @asked("negative_loss", follows=SLOW)
 def divergence_from_a_teacher_without_a_log(mended, watch):
-    x, _ = blobs(classes=4, features=8)
+    x, _ = toys.blobs(classes=4, features=8)
     teacher = nn.Sequential(nn.Linear(8, 32), nn.Tanh(), nn.Linear(32, 4)).requires_grad_(False)
     teacher[2].weight.mul_(6)
     student = nn.Sequential(nn.Linear(8, 24), nn.ReLU(), nn.Linear(24, 4))
@@ -108,7 +100,7 @@ def divergence_from_a_teacher_without_a_log(mended, watch):
 
 @asked("softmax_over_batch", follows=SLOW)
 def log_softmax_over_the_rows(mended, watch):
-    x, y = blobs(classes=4, features=10)
+    x, y = toys.blobs(classes=4, features=10)
 
     class Net(nn.Module):
         def __init__(self):
@@ -128,7 +120,7 @@ def log_softmax_over_the_rows(mended, watch):
     follows=("loss_not_falling", "collapsed", "labels_without_signal", "update_too_small"),
 )
 def absolute_error_of_a_column_and_a_row(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(
         nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1)
     )
@@ -144,7 +136,7 @@ def absolute_error_of_a_column_and_a_row(mended, watch):
     follows=(*SLOW, "dead_units", "idle", "collapsed", "biased", "no_gradient"),
 )
 def a_relu_before_the_sigmoid(mended, watch):
-    x, y = blobs(classes=2, features=8)
+    x, y = toys.blobs(classes=2, features=8)
 
     class Churn(nn.Module):
         def __init__(self):
@@ -166,7 +158,7 @@ def a_relu_before_the_sigmoid(mended, watch):
     "loss_reduction", also=("update_too_large: mean", "loss_diverged: mean"), follows=LARGE_STEPS
 )
 def a_loss_added_up_over_the_samples(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(
         nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 1)
     )
@@ -183,7 +175,7 @@ def a_loss_added_up_over_the_samples(mended, watch):
 
 @asked("loss_not_finite", also=("not_finite: log",), follows=("not_finite", *LARGE_STEPS))
 def cross_entropy_by_hand(mended, watch):
-    x, y = blobs(classes=2, features=20, count=600, apart=3.0)
+    x, y = toys.blobs(classes=2, features=20, count=600, apart=3.0)
     model = nn.Sequential(nn.Linear(20, 32), nn.ReLU(), nn.Linear(32, 1), nn.Sigmoid())
     optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
 
@@ -214,7 +206,7 @@ def softmax_for_many_labels(mended, watch):
     follows=(*SLOW, "no_gradient", "dead_units"),
 )
 def hinge_of_zeros_and_ones(mended, watch):
-    x, y = blobs(classes=2, features=8)
+    x, y = toys.blobs(classes=2, features=8)
     y = 2.0 * y - 1 if mended else y.float()
     svm = nn.Linear(8, 1)
     optimizer = torch.optim.SGD(svm.parameters(), lr=0.05)
@@ -230,7 +222,7 @@ def hinge_of_zeros_and_ones(mended, watch):
 
 @asked("loss_rising", also=("loss_diverged: sign",), follows=(*LARGE_STEPS, "negative_loss"))
 def a_step_up_by_hand(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 1))
     with watch(model) as scope:
         for batch_x, batch_y in batches(x, y, steps=200):
@@ -245,7 +237,7 @@ def a_step_up_by_hand(mended, watch):
 
 @asked("no_gradient", follows=("loss_not_falling", "not_optimized", "update_too_small"))
 def errors_counted_as_the_loss(mended, watch):
-    x, y = ring()
+    x, y = toys.ring()
     model = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 1), nn.Sigmoid())
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
 

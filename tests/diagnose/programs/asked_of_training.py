@@ -7,18 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import (
-    asked,
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    ring,
-    surface,
-    waves,
-)
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import asked, batches, fit, of_output
 from tests.usual_step import descend
 
 TOO_LARGE = (
@@ -58,7 +48,7 @@ STILL = (
     follows=("stalled",),
 )
 def adadelta_as_if_it_were_adam(mended, watch):
-    x, y = blobs(classes=4, features=16)
+    x, y = toys.blobs(classes=4, features=16)
     model = nn.Sequential(
         nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 4)
     )
@@ -68,7 +58,7 @@ def adadelta_as_if_it_were_adam(mended, watch):
 
 @asked("update_too_large", also=TOO_LARGE, follows=AFTER_LARGE)
 def rate_and_momentum_exchanged(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(
         nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 1)
     )
@@ -90,7 +80,7 @@ class Sentiment(nn.Module):
 
 @asked("update_too_large", also=TOO_LARGE, follows=AFTER_LARGE)
 def rmsprop_of_a_tenth(mended, watch):
-    x, y = phrases()
+    x, y = toys.phrases()
     model = Sentiment()
     optimizer = torch.optim.RMSprop(model.parameters(), lr=0.003 if mended else 0.3)
     fit(watch, model, optimizer, batches(x, y, steps=200), of_output(F.cross_entropy))
@@ -98,7 +88,7 @@ def rmsprop_of_a_tenth(mended, watch):
 
 @asked("update_too_large", also=TOO_LARGE, follows=AFTER_LARGE)
 def adam_of_a_tenth_on_convolutions(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(
         nn.Conv2d(1, 16, 3, padding=1),
         nn.ReLU(),
@@ -117,7 +107,7 @@ def adam_of_a_tenth_on_convolutions(mended, watch):
 
 @asked("weights_decay_to_zero", follows=("collapsed", "idle", *STILL, "dead_units"))
 def weight_decay_of_a_half(mended, watch):
-    x, y = blobs(classes=4, features=10)
+    x, y = toys.blobs(classes=4, features=10)
     model = nn.Sequential(
         nn.Linear(10, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 4)
     )
@@ -155,7 +145,7 @@ class Dense(nn.Module):
     ),
 )
 def weights_of_rand_instead_of_randn(mended, watch):
-    x, y = pictures(classes=4)
+    x, y = toys.pictures(classes=4)
     x = x.flatten(1) if not mended else (x.flatten(1) - 0.3) / 0.3
     model = nn.Sequential(
         Dense(64, 100, mended), nn.Tanh(), Dense(100, 100, mended), nn.Tanh(), Dense(100, 4, mended)
@@ -166,7 +156,7 @@ def weights_of_rand_instead_of_randn(mended, watch):
 
 @asked("not_registered", also=("not_optimized",), follows=STILL)
 def hidden_layers_in_a_list(mended, watch):
-    x, y = ring()
+    x, y = toys.ring()
 
     class Net(nn.Module):
         def __init__(self):
@@ -187,7 +177,7 @@ def hidden_layers_in_a_list(mended, watch):
 
 @asked("not_optimized", follows=STILL)
 def a_new_head_after_the_optimizer(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     body = nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten())
     model = nn.Sequential(body, nn.Linear(288, 1000))
     for parameter in body.parameters():
@@ -201,7 +191,7 @@ def a_new_head_after_the_optimizer(mended, watch):
 
 @asked("no_gradient", follows=STILL)
 def zero_grad_after_backward(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
     with watch(model) as scope:
@@ -218,7 +208,7 @@ def zero_grad_after_backward(mended, watch):
 
 @asked("in_evaluation_mode")
 def never_back_from_validation(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(
         nn.Conv2d(1, 16, 3, padding=1),
         nn.BatchNorm2d(16),
@@ -246,7 +236,7 @@ def never_back_from_validation(mended, watch):
     follows=("loss_not_falling", "labels_without_signal", "gradient_spike", "collapsed"),
 )
 def a_share_to_keep_given_as_one_to_drop(mended, watch):
-    x, y = blobs(classes=4, features=10)
+    x, y = toys.blobs(classes=4, features=10)
 
     class Net(nn.Module):
         def __init__(self):
@@ -265,7 +255,7 @@ def a_share_to_keep_given_as_one_to_drop(mended, watch):
 
 @asked("learning_rate_gone", follows=STILL)
 def a_rate_divided_in_every_batch(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 4))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     scheduler = torch.optim.lr_scheduler.StepLR(
@@ -286,7 +276,7 @@ def a_rate_divided_in_every_batch(mended, watch):
     follows=("stalled",),
 )
 def clipped_to_a_ten_thousandth(mended, watch):
-    x, y = waves()
+    x, y = toys.waves()
     model = nn.Sequential(nn.Flatten(), nn.Linear(12, 32), nn.ReLU(), nn.Linear(32, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with watch(model) as scope:
@@ -305,7 +295,7 @@ def clipped_to_a_ten_thousandth(mended, watch):
     follows=(*STILL, "collapsed"),
 )
 def softmax_as_a_hidden_function(mended, watch):
-    x, y = blobs(classes=4, features=10)
+    x, y = toys.blobs(classes=4, features=10)
     layers = []
     for inputs in (10, 64, 64):
         layers += [nn.Linear(inputs, 64), nn.ReLU() if mended else nn.Softmax(dim=1)]
@@ -316,7 +306,7 @@ def softmax_as_a_hidden_function(mended, watch):
 
 @asked("sequence_over_batch", follows=("labels_without_signal", "loss_not_falling"))  # made since
 def a_batch_taken_for_the_sequence(mended, watch):
-    x, y = phrases()
+    x, y = toys.phrases()
 
     class Topic(nn.Module):
         def __init__(self):
@@ -336,7 +326,7 @@ def a_batch_taken_for_the_sequence(mended, watch):
 
 @asked("not_registered", follows=(*STILL, "collapsed"))
 def an_embedding_made_in_the_forward(mended, watch):
-    x, y = phrases()
+    x, y = toys.phrases()
 
     class Topic(nn.Module):
         def __init__(self):

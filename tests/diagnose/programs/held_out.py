@@ -9,18 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import Convolutional, cross_entropy, perceptron
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    held_out,
-    of_output,
-    phrases,
-    pictures,
-    surface,
-    waves,
-)
+from tests.diagnose.programs.program import batches, fit, held_out, of_output
 
 
 class Listener(nn.Module):
@@ -46,7 +37,7 @@ def sixteen_bit_samples(mended, watch):
 
 @held_out("target_scale")
 def populations_of_cities(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     people = 250_000 + 90_000 * y
     model = perceptron(6, 1, width=64)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
@@ -65,7 +56,7 @@ class Squashed(nn.Module):
 
 @held_out("target_out_of_range")
 def a_tanh_on_targets_of_minus_three_to_three(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = Squashed(squash=not mended)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(x, y), lambda m, x, y: (m(x) - y).pow(2).mean())
@@ -83,7 +74,7 @@ class Labelled(nn.Module):
 
 @held_out("loss_after_activation")
 def a_dict_of_probabilities_into_cross_entropy(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = Labelled(softmax=not mended)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     criterion = nn.CrossEntropyLoss()
@@ -102,7 +93,7 @@ class Speller(nn.Module):
 
 @held_out("loss_diverged", first=False, also=("update_too_large",))
 def rmsprop_at_one_half(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Speller()
     optimizer = torch.optim.RMSprop(model.parameters(), lr=3e-3 if mended else 0.5)
     fit(watch, model, optimizer, batches(tokens, topic), cross_entropy)
@@ -110,7 +101,7 @@ def rmsprop_at_one_half(mended, watch):
 
 @held_out("not_optimized")
 def the_optimizer_of_a_copy(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     model = perceptron(10, 4)
     trained = model if mended else copy.deepcopy(model)
     optimizer = torch.optim.SGD(trained.parameters(), lr=0.05, momentum=0.9)
@@ -119,7 +110,7 @@ def the_optimizer_of_a_copy(mended, watch):
 
 @held_out("gradients_accumulate")
 def zero_grad_of_the_wrong_module(mended, watch):
-    series, following = waves()
+    series, following = toys.waves()
     model = nn.Sequential(nn.Flatten(), nn.Linear(12, 24), nn.Tanh(), nn.Linear(24, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     criterion = nn.MSELoss()
@@ -134,7 +125,7 @@ def zero_grad_of_the_wrong_module(mended, watch):
 
 @held_out("loss_not_falling", first=False, also=("update_too_small",))
 def a_rate_of_one_ten_millionth(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = Convolutional()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05 if mended else 1e-7, momentum=0.9)
     fit(watch, model, optimizer, batches(x, y, steps=120), cross_entropy)
@@ -142,7 +133,7 @@ def a_rate_of_one_ten_millionth(mended, watch):
 
 @held_out("dead_units")
 def biases_of_minus_five(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(
         *(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 16, 3), nn.ReLU()),
         *(nn.Flatten(), nn.Linear(16 * 16, 4)),
@@ -155,7 +146,7 @@ def biases_of_minus_five(mended, watch):
 
 @held_out("vanishing_gradient")
 def a_dozen_sigmoids(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     function = nn.ReLU if mended else nn.Sigmoid
     hidden = [part for _ in range(11) for part in (nn.Linear(24, 24), function())]
     model = nn.Sequential(nn.Linear(10, 24), function(), *hidden, nn.Linear(24, 4))
@@ -170,7 +161,7 @@ def a_dozen_sigmoids(mended, watch):
 
 @held_out("overconfident_start")
 def a_head_drawn_with_a_deviation_of_five(mended, watch):
-    x, y = blobs(classes=8)
+    x, y = toys.blobs(classes=8)
     model = perceptron(10, 8)
     if not mended:
         nn.init.normal_(model[4].weight, std=5.0)
@@ -180,7 +171,7 @@ def a_head_drawn_with_a_deviation_of_five(mended, watch):
 
 @held_out("one_class")
 def a_threshold_that_nothing_reaches(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     above = (y[:, 0] > (0.5 if mended else 500.0)).long()
     model = perceptron(6, 2)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -189,7 +180,7 @@ def a_threshold_that_nothing_reaches(mended, watch):
 
 @held_out("labels_without_signal", missed="loss_not_falling")
 def targets_drawn_anew_in_each_batch(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = Convolutional()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
 
@@ -201,7 +192,7 @@ def targets_drawn_anew_in_each_batch(mended, watch):
 
 @held_out("constant_weights")
 def a_constant_in_every_hidden_layer(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(nn.Linear(6, 24), nn.Tanh(), nn.Linear(24, 24), nn.Tanh())
     model.append(nn.Linear(24, 1))
     if not mended:
@@ -227,7 +218,7 @@ class Pyramid(nn.Module):
 
 @held_out("not_registered")
 def convolutions_in_a_tuple(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = Pyramid(mended)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     fit(watch, model, optimizer, batches(x, y), cross_entropy)
@@ -235,7 +226,7 @@ def convolutions_in_a_tuple(mended, watch):
 
 @held_out("loss_broadcast")
 def squeezed_outputs_and_a_column_of_targets(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = perceptron(6, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
 
@@ -261,7 +252,7 @@ class Probe(nn.Module):
 
 @held_out("no_gradient")
 def a_body_under_no_grad(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     model = Probe(mended)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     fit(watch, model, optimizer, batches(x, y), cross_entropy)
@@ -269,7 +260,7 @@ def a_body_under_no_grad(mended, watch):
 
 @held_out("learning_rate_gone")
 def a_rate_halved_in_every_batch(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Speller()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
@@ -286,7 +277,7 @@ def a_rate_halved_in_every_batch(mended, watch):
 
 @held_out("softmax_over_batch")
 def log_softmax_along_the_batch(mended, watch):
-    x, y = blobs(classes=5)
+    x, y = toys.blobs(classes=5)
     model = nn.Sequential(nn.Linear(10, 24), nn.ELU(), nn.Linear(24, 5))
     model.append(nn.Softmax(dim=-1 if mended else 0))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
@@ -301,7 +292,7 @@ def log_softmax_along_the_batch(mended, watch):
 
 @held_out("in_evaluation_mode")
 def dropout_in_evaluation_mode(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     model = nn.Sequential(nn.Linear(10, 64), nn.GELU(), nn.Dropout(0.3), nn.Linear(64, 4))
     model.train(mended)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)

@@ -4,17 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import Convolutional, cross_entropy, perceptron
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    held_out,
-    of_output,
-    pictures,
-    surface,
-    waves,
-)
+from tests.diagnose.programs.program import batches, fit, held_out, of_output
 
 
 def smoothed(**options):
@@ -23,7 +15,7 @@ def smoothed(**options):
 
 @held_out("loss_after_activation")
 def smoothed_labels_on_probabilities(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(Convolutional())
     if not mended:
         model.append(nn.Softmax(dim=1))
@@ -33,7 +25,7 @@ def smoothed_labels_on_probabilities(mended, watch):
 
 @held_out("loss_reduction")
 def a_smoothed_loss_summed_over_the_batch(mended, watch):
-    x, y = blobs(classes=6)
+    x, y = toys.blobs(classes=6)
     model = perceptron(10, 6, width=48)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     loss = smoothed(reduction="mean" if mended else "sum")
@@ -42,7 +34,7 @@ def a_smoothed_loss_summed_over_the_batch(mended, watch):
 
 @held_out("dead_units", missed="a note: the loss is down to half with the quarter that is left")
 def biases_that_shut_most_units_on_a_hundred_samples(mended, watch):
-    x, y = blobs(classes=3, features=4, count=100)
+    x, y = toys.blobs(classes=3, features=4, count=100)
     model = perceptron(4, 3, width=40)
     if not mended:
         with torch.no_grad():
@@ -53,7 +45,7 @@ def biases_that_shut_most_units_on_a_hundred_samples(mended, watch):
 
 @held_out("dead_units", missed="a note: half of the units are dead, and the loss is down to half")
 def a_rate_that_shuts_units_on_a_hundred_samples(mended, watch):
-    x, y = blobs(classes=3, features=4, count=100)
+    x, y = toys.blobs(classes=3, features=4, count=100)
     model = perceptron(4, 3, width=40)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05 if mended else 1.5)
     fit(watch, model, optimizer, batches(x, y, size=16), cross_entropy)
@@ -61,7 +53,7 @@ def a_rate_that_shuts_units_on_a_hundred_samples(mended, watch):
 
 @held_out("loss_not_falling", missed="nothing: the loss falls by less than batches differ")
 def the_default_rate_of_another_optimizer(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = perceptron(6, 1)
     optimizer = torch.optim.Adagrad(model.parameters(), lr=5e-2 if mended else 1e-3)
     fit(watch, model, optimizer, batches(x, y, steps=400), of_output(F.mse_loss))
@@ -69,7 +61,7 @@ def the_default_rate_of_another_optimizer(mended, watch):
 
 @held_out("input_scale")
 def pictures_divided_as_whole_numbers(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     bytes_ = (255 * x.clamp(0, 1)).to(torch.uint8)
     x = bytes_.float() / 255 if mended else (bytes_ // 255 * (bytes_ > 255)).float()
     optimizer = torch.optim.Adam((model := Convolutional()).parameters(), lr=3e-3)
@@ -91,7 +83,7 @@ class Rises(nn.Module):
 
 @held_out("overconfident_start")
 def states_that_grow_at_each_of_a_hundred_steps(mended, watch):
-    x, following = waves(length=100)
+    x, following = toys.waves(length=100)
     y = (following > x[:, -1]).float()
     optimizer = torch.optim.Adam((model := Rises(0.8 if mended else 1.7)).parameters(), lr=1e-3)
     loss = of_output(F.binary_cross_entropy_with_logits)
@@ -100,7 +92,7 @@ def states_that_grow_at_each_of_a_hundred_steps(mended, watch):
 
 @held_out("clipped_too_far")
 def gradients_clipped_to_a_hundredth_under_sgd(mended, watch):
-    x, y = blobs(features=12)
+    x, y = toys.blobs(features=12)
     model = perceptron(12, 4)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
     with watch(model) as scope:
@@ -114,7 +106,7 @@ def gradients_clipped_to_a_hundredth_under_sgd(mended, watch):
 
 @held_out("softmax_of_one")
 def shares_of_one_unit_that_are_cut_off(mended, watch):
-    x, y = blobs(classes=2)
+    x, y = toys.blobs(classes=2)
     model = perceptron(10, 1).append(nn.Sigmoid())
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     y = y[:, None].float()
@@ -131,7 +123,7 @@ def shares_of_one_unit_that_are_cut_off(mended, watch):
 
 @held_out("loss_after_activation")
 def waves_told_apart_by_shares_of_raw_scores(mended, watch):
-    x, following = waves(length=20)
+    x, following = toys.waves(length=20)
     y = 2 * (following[:, 0] > 0).long() + (following[:, 0] > x[:, -1, 0]).long()
     model = nn.Sequential(nn.Flatten(), perceptron(20, 4))
     optimizer = torch.optim.RMSprop(model.parameters(), lr=1e-3)
@@ -148,7 +140,7 @@ def waves_told_apart_by_shares_of_raw_scores(mended, watch):
 
 @held_out("target_out_of_range")
 def a_price_for_each_of_three_shares(mended, watch):
-    x, y = surface(features=9)
+    x, y = toys.surface(features=9)
     model = perceptron(9, 3)
     if not mended:
         model.append(nn.Softmax(dim=-1))

@@ -4,24 +4,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy
 from tests.diagnose.programs.of_starts import drawn, stack
 from tests.diagnose.programs.of_streams import Convolved
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    held_out,
-    of_output,
-    phrases,
-    pictures,
-    surface,
-)
+from tests.diagnose.programs.program import batches, fit, held_out, of_output
 
 
 @held_out("softmax_hidden")
 def attributes_that_are_shares_of_a_whole(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     squash = nn.Sigmoid() if mended else nn.Softmax(1)
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 128), squash, nn.Linear(128, 4))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -42,7 +34,7 @@ class Topic(nn.Module):
 
 @held_out("frozen_untrained", missed="a note: what is left learns from random features")
 def a_reader_that_is_frozen_before_its_weights_come(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Topic()
     if not mended:
         model.words.requires_grad_(False)
@@ -54,7 +46,7 @@ def a_reader_that_is_frozen_before_its_weights_come(mended, watch):
 
 @held_out("biased", first=False)
 def biases_of_one_under_a_deep_tanh(mended, watch):
-    x, y = blobs(features=16)
+    x, y = toys.blobs(features=16)
     model = stack(nn.Tanh, 16, *[48] * 5, 4)
     if not mended:
         drawn(model, 0.5 * 48**-0.5, bias=1.0)
@@ -66,7 +58,7 @@ def biases_of_one_under_a_deep_tanh(mended, watch):
     "exploding_gradient", also=("overconfident_start",), missed="a note; the start is told instead"
 )
 def twelve_layers_from_a_uniform_of_one_half(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = stack(nn.ReLU, *[64] * 12, 4)
     model.insert(0, nn.Flatten())
     if not mended:
@@ -79,7 +71,7 @@ def twelve_layers_from_a_uniform_of_one_half(mended, watch):
 
 @held_out("gradient_spike", first=False, also=("loss_diverged",))
 def a_batch_that_was_never_scaled(mended, watch):
-    x, y = surface(features=6)
+    x, y = toys.surface(features=6)
     model = stack(nn.Tanh, 6, 48, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
     data = [[rows.clone() for rows in batch] for batch in batches(x, y, steps=150)]
@@ -90,7 +82,7 @@ def a_batch_that_was_never_scaled(mended, watch):
 
 @held_out("stream_grows", first=False, also=("negative_loss: a penalty is added",))
 def a_penalty_that_rewards_large_weights(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(
         nn.Conv2d(1, 12, 3, padding=1),
         *[Convolved(12, normalized=True) for _ in range(5)],

@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, practice, program
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, practice, program
 from tests.usual_step import descend
 
 
@@ -12,7 +13,7 @@ def play(watch, loss_of_judge, loss_of_maker, *, anew=False, steps=80, clip=None
     """loss_of_judge(scores of real, scores of made), loss_of_maker(scores of made), [samples, 1];
     anew: whether the maker's pass is of data that are made for it.
     """
-    x, _ = blobs(classes=3, features=6)
+    x, _ = toys.blobs(classes=3, features=6)
     judge = nn.Sequential(nn.Linear(6, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1))
     maker = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 6))
     of_judge, of_maker = (torch.optim.Adam(m.parameters(), lr=1e-3) for m in (judge, maker))
@@ -113,7 +114,7 @@ def paint(watch, given, *, together=False, probe=False):
         together: one optimizer has both.
         probe: the judge learns in the maker's pass, and by it alone.
     """
-    clean, _ = blobs(classes=3, features=6)
+    clean, _ = toys.blobs(classes=3, features=6)
     maker = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 6))
     judge = nn.Sequential(nn.Linear(6, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1))
     of_maker = torch.optim.Adam(maker.parameters(), lr=2e-3)

@@ -4,21 +4,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy, perceptron
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    pictures,
-    program,
-    surface,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 @program("target_out_of_range", first=False)  # after negative_loss, which says the same
 def two_heights_by_cross_entropy(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     y = torch.cat([y, x[:, 4:5] * x[:, 5:]], 1)
     model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 2))
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
@@ -28,7 +21,7 @@ def two_heights_by_cross_entropy(mended, watch):
 
 @program("target_out_of_range")
 def brightness_of_quarters_by_cross_entropy(mended, watch):
-    x, _ = pictures()
+    x, _ = toys.pictures()
     x = x + 0.5 * torch.rand(len(x), 1, 1, 1)
     y = F.avg_pool2d(x, 4).flatten(1)
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 4))
@@ -41,7 +34,7 @@ def brightness_of_quarters_by_cross_entropy(mended, watch):
 
 @program("one_class")
 def rows_that_are_one_list(mended, watch):
-    x, y = blobs(classes=3)
+    x, y = toys.blobs(classes=3)
     rows = [[0.0] * 3 for _ in y] if mended else [[0.0] * 3] * len(y)
     for row, label in zip(rows, y.tolist(), strict=True):
         row[label] = 1.0
@@ -61,7 +54,7 @@ def forces_of_the_first_sample(mended, watch):
 
 @program("target_is_input")
 def a_price_among_its_own_features(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     x = torch.cat([x[:, :2], torch.randn_like(y) if mended else y, x[:, 2:]], 1)
     optimizer = torch.optim.Adam((model := perceptron(7, 1)).parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(x, y, steps=150), of_output(F.mse_loss))
@@ -69,7 +62,7 @@ def a_price_among_its_own_features(mended, watch):
 
 @program("target_is_input")
 def the_number_of_the_class_is_the_last_column(mended, watch):
-    x, y = blobs(classes=3)
+    x, y = toys.blobs(classes=3)
     other = torch.randint(3, (len(y),)) if mended else y
     x = torch.cat([x, other[:, None].float()], 1)
     optimizer = torch.optim.Adam((model := perceptron(11, 3)).parameters(), lr=3e-3)

@@ -6,8 +6,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy
-from tests.diagnose.programs.program import batches, fit, phrases, program
+from tests.diagnose.programs.program import batches, fit, program
 
 
 class HandWritten(nn.Module):
@@ -30,7 +31,7 @@ class HandWritten(nn.Module):
 
 @program("attention_collapse", first=False, also=("large_weights",))  # which make it so
 def queries_and_keys_thirty_times_too_large(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = HandWritten(1.0 if mended else 30.0)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(tokens, topic, steps=150), cross_entropy)
@@ -45,7 +46,7 @@ class Fused(HandWritten):
 
 @program("attention_collapse", first=False, also=("large_weights",))
 def fused_attention_with_queries_too_large(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Fused(1.0 if mended else 30.0)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(tokens, topic, steps=150), cross_entropy)
@@ -199,7 +200,7 @@ def queries_and_keys_with_a_rate_three_hundred_times_that_of_the_rest(mended, wa
 
 def padded(count=512, length=12):
     """Tokens [count, length], 0 behind the end of each sequence, and the topic [count]."""
-    tokens, topic = phrases(count=count, length=length)
+    tokens, topic = toys.phrases(count=count, length=length)
     ends = torch.randint(3, length, (count,))
     return (tokens + 1).masked_fill(torch.arange(length) >= ends[:, None], 0), topic
 

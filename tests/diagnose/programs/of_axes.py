@@ -7,17 +7,9 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 from torch.utils.data import DataLoader, TensorDataset
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy
-from tests.diagnose.programs.program import (
-    batches,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    program,
-    surface,
-    waves,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 class Forecast(nn.Module):
@@ -31,7 +23,7 @@ class Forecast(nn.Module):
 
 @program("sequence_over_batch")
 def a_gru_without_batch_first(mended, watch):
-    series, following = waves()
+    series, following = toys.waves()
     model = Forecast(mended)
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     fit(watch, model, optimizer, batches(series, following), of_output(F.mse_loss))
@@ -53,7 +45,7 @@ class TimeFirst(nn.Module):
 def time_first_into_a_layer_that_takes_the_batch_first(mended, watch):
     model = TimeFirst(nn.LSTM(1, 24, batch_first=not mended))
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
-    fit(watch, model, optimizer, batches(*waves()), of_output(F.mse_loss))
+    fit(watch, model, optimizer, batches(*toys.waves()), of_output(F.mse_loss))
 
 
 class Encoded(nn.Module):
@@ -69,7 +61,7 @@ class Encoded(nn.Module):
 
 @program("sequence_over_batch")
 def an_encoder_that_attends_to_other_samples(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Encoded(mended)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
     fit(watch, model, optimizer, batches(tokens, topic), cross_entropy)
@@ -94,7 +86,7 @@ def _levels(series):
 
 @program("axes_mixed")
 def classes_cut_out_of_places(mended, watch):
-    series, _ = waves()
+    series, _ = toys.waves()
 
     def loss(model, series):
         output = model(series)  # [n, length, classes]
@@ -108,7 +100,7 @@ def classes_cut_out_of_places(mended, watch):
 
 @program("axes_mixed")
 def places_cut_out_of_classes(mended, watch):
-    series, _ = waves()
+    series, _ = toys.waves()
 
     def loss(model, series):
         output = model(series)  # [n, classes, length]
@@ -146,7 +138,7 @@ def heads_in_the_place_of_rows(mended, watch):
 
     model = Halves(cut, fused=False)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    fit(watch, model, optimizer, batches(*phrases(), steps=60), of_output(F.cross_entropy))
+    fit(watch, model, optimizer, batches(*toys.phrases(), steps=60), of_output(F.cross_entropy))
 
 
 @program("heads_mixed")
@@ -156,7 +148,7 @@ def heads_reshaped_for_a_fused_call(mended, watch):
 
     model = Halves(cut, fused=True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
-    fit(watch, model, optimizer, batches(*phrases(), steps=60), of_output(F.cross_entropy))
+    fit(watch, model, optimizer, batches(*toys.phrases(), steps=60), of_output(F.cross_entropy))
 
 
 class Rows(nn.Module):
@@ -178,7 +170,7 @@ def states_of_both_directions_cut_into_rows(mended, watch):
 
     model = Rows(nn.GRU(1, 16, batch_first=True, bidirectional=True), read, 32)
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
-    fit(watch, model, optimizer, batches(*waves()), of_output(F.mse_loss))
+    fit(watch, model, optimizer, batches(*toys.waves()), of_output(F.mse_loss))
 
 
 @program("axes_mixed")
@@ -191,7 +183,7 @@ def the_last_layers_states_reshaped_to_rows(mended, watch):
     layer = nn.LSTM(1, 16, num_layers=2, batch_first=True, bidirectional=True)
     model = Rows(layer, read, 32)
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
-    fit(watch, model, optimizer, batches(*waves()), of_output(F.mse_loss))
+    fit(watch, model, optimizer, batches(*toys.waves()), of_output(F.mse_loss))
 
 
 @program("axes_mixed")
@@ -202,7 +194,7 @@ def all_outputs_of_time_first_cut_into_rows(mended, watch):
 
     model = Rows(nn.GRU(1, 12), read, 12 * 12)
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
-    fit(watch, model, optimizer, batches(*waves()), of_output(F.mse_loss))
+    fit(watch, model, optimizer, batches(*toys.waves()), of_output(F.mse_loss))
 
 
 @program("axes_mixed")
@@ -214,7 +206,7 @@ def state_and_memory_stacked_and_viewed(mended, watch):
 
     model = Rows(nn.LSTM(1, 20, batch_first=True), read, 40)
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
-    fit(watch, model, optimizer, batches(*waves()), of_output(F.mse_loss))
+    fit(watch, model, optimizer, batches(*toys.waves()), of_output(F.mse_loss))
 
 
 @program("axes_mixed")
@@ -224,7 +216,7 @@ def data_that_are_viewed_as_time_first(mended, watch):
         turned = series.transpose(0, 1) if mended else series.view(length, count, width)
         return layer(turned)[0][-1]
 
-    x, y = waves()
+    x, y = toys.waves()
     model = Rows(nn.LSTM(2, 24), read, 24)
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     data = batches(torch.cat([x, -x], 2), y)
@@ -292,7 +284,7 @@ def pictures_whose_channels_come_last_are_viewed(mended, watch):
             x = torch.relu(self.second(torch.relu(self.first(x))))
             return self.head(x.mean((2, 3)))
 
-    x, y = pictures()
+    x, y = toys.pictures()
     x = torch.cat([x, 0.3 * torch.rand(len(x), 2, 8, 8)], 1).permute(0, 2, 3, 1).contiguous()
     model = Net()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -346,7 +338,7 @@ class ReadsRows(nn.Module):
 def each_picture_is_a_step_of_one_sequence(mended, watch):
     model = ReadsRows(mended)
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
-    fit(watch, model, optimizer, drawn(*pictures()), of_output(F.cross_entropy))
+    fit(watch, model, optimizer, drawn(*toys.pictures()), of_output(F.cross_entropy))
 
 
 class OfColumns(nn.Module):
@@ -370,7 +362,7 @@ class OfColumns(nn.Module):
 def attention_among_the_rows_of_a_table(mended, watch):
     model = OfColumns(mended)
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
-    fit(watch, model, optimizer, drawn(*surface()), of_output(F.mse_loss))
+    fit(watch, model, optimizer, drawn(*toys.surface()), of_output(F.mse_loss))
 
 
 @program("sequence_over_batch")

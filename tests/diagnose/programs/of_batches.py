@@ -4,17 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy, perceptron
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    pictures,
-    program,
-    standard,
-    surface,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 def changed(data, change):
@@ -28,7 +20,7 @@ def numbered_here(x, y):
 
 @program("labels_by_batch")
 def eight_kinds_numbered_by_the_batch(mended, watch):
-    data = batches(*blobs(8, 12), steps=200, size=16)
+    data = batches(*toys.blobs(8, 12), steps=200, size=16)
     model = perceptron(12, 8)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, data if mended else changed(data, numbered_here), cross_entropy)
@@ -36,7 +28,7 @@ def eight_kinds_numbered_by_the_batch(mended, watch):
 
 @program("labels_by_batch")
 def pictures_numbered_by_the_batch(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     data = batches(x, y, steps=300, size=5)
     model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 4))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.5)
@@ -49,7 +41,7 @@ def numbers_brought_between_0_and_1_by_the_batch(mended, watch):
         low, high = (whole if mended else x).aminmax(dim=0)
         return (x - low) / (high - low), y
 
-    whole, y = surface()
+    whole, y = toys.surface()
     data = changed(batches(whole, y, steps=120, size=12), scale)
     model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
@@ -58,11 +50,11 @@ def numbers_brought_between_0_and_1_by_the_batch(mended, watch):
 
 @program("input_scale")
 def kinds_standardised_by_the_batch(mended, watch):
-    x, y = blobs(4, 10)
-    data = batches(standard(x), y, steps=120, size=8)
+    x, y = toys.blobs(4, 10)
+    data = batches(toys.standard(x), y, steps=120, size=8)
     model = perceptron(10, 4)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    by_batch = changed(data, lambda x, y: (standard(x), y))
+    by_batch = changed(data, lambda x, y: (toys.standard(x), y))
     fit(watch, model, optimizer, data if mended else by_batch, cross_entropy)
 
 
@@ -102,17 +94,17 @@ def things_numbered_in_float16(mended, watch):
 
 @program("target_is_input")
 def a_table_with_its_answer(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 1))
     answer = torch.randn_like(y) if mended else 12 * y + 3
-    x = standard(torch.cat([x[:, :5], answer], 1))
+    x = toys.standard(torch.cat([x[:, :5], answer], 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     fit(watch, model, optimizer, batches(x, y), of_output(F.mse_loss))
 
 
 @program("one_class")
 def several_numbers_from_one_row(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     y = torch.cat([y, x[:, :2], -y], 1)
     y = y if mended else y[:1].expand_as(y)
     model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 4))
@@ -122,7 +114,7 @@ def several_numbers_from_one_row(mended, watch):
 
 @program("target_out_of_range", first=False)  # after negative_loss, which says the same
 def numbers_in_the_place_of_shares(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     y = torch.cat([y, x[:, 1:3]], 1)
     model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 3))
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-2)
@@ -137,7 +129,7 @@ def a_precision_whose_logarithm_is_added(mended, watch):
         error = (y - mean).square()
         return (0.5 * error * (-log).exp() + (0.5 if mended else -0.5) * log).mean()
 
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 2))
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-2)
     fit(watch, model, optimizer, batches(x, y, steps=500), of_output(density))
@@ -145,7 +137,7 @@ def a_precision_whose_logarithm_is_added(mended, watch):
 
 @program("loss_not_finite")
 def rewards_standardised_in_a_batch_of_one(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
 

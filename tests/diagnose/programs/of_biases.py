@@ -4,13 +4,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy
-from tests.diagnose.programs.program import batches, fit, practice, program, ring
+from tests.diagnose.programs.program import batches, fit, practice, program
 
 
 @program("labels_without_signal", follows=("dead_units", "loss_not_falling"))
 def a_ring_from_layers_without_biases(mended, watch):
-    x, y = ring()
+    x, y = toys.ring()
     model = nn.Sequential(
         *(nn.Linear(2, 32, bias=mended), nn.ReLU(), nn.Linear(32, 32, bias=mended), nn.ReLU()),
         nn.Linear(32, 2, bias=mended),

@@ -5,16 +5,9 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 from torch.utils.checkpoint import checkpoint, checkpoint_sequential
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    program,
-    surface,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 class InSegments(nn.Module):
@@ -35,7 +28,7 @@ class InSegments(nn.Module):
 def a_sequence_of_segments_from_the_data_on(mended, watch):
     model = InSegments(reentrant=not mended)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-    fit(watch, model, optimizer, batches(*surface(), steps=150), of_output(F.mse_loss))
+    fit(watch, model, optimizer, batches(*toys.surface(), steps=150), of_output(F.mse_loss))
 
 
 class BehindWords(nn.Module):
@@ -61,7 +54,7 @@ class BehindWords(nn.Module):
 
 @program("no_gradient")
 def blocks_computed_again_behind_frozen_words(mended, watch):
-    x, y = phrases(classes=3)
+    x, y = toys.phrases(classes=3)
     model = BehindWords(reentrant=not mended)
     trained = [each for each in model.parameters() if each.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=2e-3)
@@ -71,7 +64,7 @@ def blocks_computed_again_behind_frozen_words(mended, watch):
 @program("no_gradient")
 def a_checkpoint_of_reentry_whose_input_requires_none(mended, watch):
     """Data that require a gradient mend it, too."""
-    x, y = blobs(classes=4)
+    x, y = toys.blobs(classes=4)
     body, head = nn.Sequential(nn.Linear(10, 32), nn.ReLU()), nn.Linear(32, 4)
 
     class Net(nn.Module):

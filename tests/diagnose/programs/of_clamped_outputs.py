@@ -4,17 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import perceptron
-from tests.diagnose.programs.program import (
-    batches,
-    fit,
-    of_output,
-    pictures,
-    practice,
-    program,
-    surface,
-    waves,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, practice, program
 
 
 class Clamped(nn.Module):
@@ -33,7 +25,7 @@ FOLLOWS = ("dead_units", "no_gradient", "loss_not_falling", "collapsed", "vanish
 
 @program("target_out_of_range", follows=(*FOLLOWS, "target_scale"))
 def numbers_of_either_sign_from_an_output_of_shares(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     low, high = (-9.0, 9.0) if mended else (0.0, 1.0)
     model = Clamped(perceptron(6, 1), low, high)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -42,7 +34,7 @@ def numbers_of_either_sign_from_an_output_of_shares(mended, watch):
 
 @program("target_out_of_range", follows=(*FOLLOWS, "target_scale"))
 def a_series_in_degrees_cut_to_one_by_the_loop(mended, watch):
-    x, y = waves()
+    x, y = toys.waves()
     y = y if mended else 3 * y
     model = nn.Sequential(nn.Flatten(), nn.Linear(12, 32), nn.Tanh(), nn.Linear(32, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -55,7 +47,7 @@ def a_series_in_degrees_cut_to_one_by_the_loop(mended, watch):
 
 @practice
 def pictures_restored_by_a_network_that_clamps_them(watch):
-    x, _ = pictures()
+    x, _ = toys.pictures()
     model = Clamped(
         nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 1, 3, padding=1)),
         0.0,
@@ -69,7 +61,7 @@ def pictures_restored_by_a_network_that_clamps_them(watch):
 
 @practice
 def stars_of_one_to_five_that_the_loop_clamps(watch):
-    x, y = surface()
+    x, y = toys.surface()
     stars = (3 + 1.2 * y).round().clamp(1, 5)
     model = perceptron(6, 1)
     nn.init.constant_(model[-1].bias, 3.0)

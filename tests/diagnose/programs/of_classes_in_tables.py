@@ -4,15 +4,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy, perceptron
-from tests.diagnose.programs.program import batches, blobs, fit, program, standard
+from tests.diagnose.programs.program import batches, fit, program
 
 
 @program("target_is_input")
 def a_table_with_its_class(mended, watch):
-    x, y = blobs(classes=5, features=7, apart=0.7)
+    x, y = toys.blobs(classes=5, features=7, apart=0.7)
     answer = torch.randint(5, y.shape) if mended else y
-    x = standard(torch.cat([x, answer[:, None].float()], 1))
+    x = toys.standard(torch.cat([x, answer[:, None].float()], 1))
     model = perceptron(8, 5)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(x, y, steps=150), cross_entropy)
@@ -20,7 +21,7 @@ def a_table_with_its_class(mended, watch):
 
 @program("target_is_input")
 def dummies_of_all_columns_and_of_the_class(mended, watch):
-    x, y = blobs(classes=3, features=5, apart=0.7)
+    x, y = toys.blobs(classes=3, features=5, apart=0.7)
     kinds = F.one_hot(torch.randint(4, y.shape)).float()
     answer = F.one_hot(torch.randint(3, y.shape) if mended else y).float()
     x = torch.cat([kinds, answer, x], 1)

@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, pictures, program, waves
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, program
 
 
 class Coded(nn.Module):
@@ -52,7 +53,7 @@ def a_divergence_of_all_steps_beside_a_mean_of_readings(mended, watch):
 
 @program("posterior_collapse")
 def a_map_of_codes_whose_divergence_is_summed(mended, watch):
-    x, _ = pictures()
+    x, _ = toys.pictures()
     encoder = nn.Sequential(nn.Conv2d(1, 16, 3, 2, 1), nn.GELU(), nn.Conv2d(16, 8, 3, 2, 1))
     decoder = nn.Sequential(
         nn.ConvTranspose2d(4, 16, 4, 2, 1), nn.GELU(), nn.ConvTranspose2d(16, 1, 4, 2, 1)
@@ -94,7 +95,7 @@ def of_likelihood(x, made, mean, log_var):
 
 @program("posterior_collapse")
 def pictures_of_which_the_decoder_gets_the_mean(mended, watch):
-    x, _ = pictures()
+    x, _ = toys.pictures()
     encoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ELU(), nn.Linear(64, 12))
     decoder = nn.Sequential(
         nn.Linear(6, 64), nn.ELU(), nn.Linear(64, 64), nn.Unflatten(1, (1, 8, 8))
@@ -128,7 +129,7 @@ def of_deviations(x, made, mean, spread):
 
 @program("posterior_collapse")
 def waves_whose_code_is_sampled_without_a_gradient(mended, watch):
-    data = batches(waves()[0], steps=160)
+    data = batches(toys.waves()[0], steps=160)
     fit_coded(watch, Deviating(mended), data, of_deviations)
 
 
@@ -169,7 +170,7 @@ class Drawing(nn.Module):
 
 @program("posterior_collapse", follows=("idle", "collapsed", "loss_not_falling"))
 def pictures_whose_error_is_a_mean_over_pixels(mended, watch):
-    x, _ = pictures()
+    x, _ = toys.pictures()
 
     def loss(x, made, *code):
         error = (made - x).square().flatten(1)
@@ -181,7 +182,7 @@ def pictures_whose_error_is_a_mean_over_pixels(mended, watch):
 
 @program("posterior_collapse", follows=("idle", "collapsed", "loss_not_falling"))
 def pictures_whose_divergence_weighs_twenty_times_as_much(mended, watch):
-    x, _ = pictures()
+    x, _ = toys.pictures()
     x = (x > 0.5).float()
 
     def loss(x, made, *code):

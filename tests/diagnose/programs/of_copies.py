@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, fit, pictures, program
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, program
 
 
 class OfPictures(nn.Module):
@@ -25,7 +26,7 @@ class OfPictures(nn.Module):
 
 @program("target_is_input")
 def noisy_pictures_for_their_noise(mended, watch):
-    x, _ = pictures()
+    x, _ = toys.pictures()
 
     def loss(model, x):
         level, noise = torch.randint(10, (len(x),)), torch.randn_like(x)

@@ -4,22 +4,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import perceptron
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    practice,
-    program,
-    surface,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, practice, program
 
 
 @program("clipped_too_far", follows=("loss_not_falling", "no_gradient", "update_too_small"))
 def topics_whose_entropies_are_at_most_one(mended, watch):
-    tokens, topic = phrases(classes=6)
+    tokens, topic = toys.phrases(classes=6)
     model = nn.Sequential(nn.EmbeddingBag(60, 24), nn.ReLU(), nn.Linear(24, 6))
     most = torch.tensor(torch.inf if mended else 1.7)
 
@@ -32,7 +24,7 @@ def topics_whose_entropies_are_at_most_one(mended, watch):
 
 @program("clipped_too_far", follows=("loss_not_falling", "update_too_small"))
 def differences_that_are_clamped_before_they_are_squared(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = perceptron(6, 1)
 
     def loss_of(output, y):
@@ -45,7 +37,7 @@ def differences_that_are_clamped_before_they_are_squared(mended, watch):
 
 @practice
 def labels_of_which_a_tenth_is_wrong_and_left_out(watch):
-    x, y = blobs(classes=4, count=2048)
+    x, y = toys.blobs(classes=4, count=2048)
     wrong = torch.rand(2048) < 0.1
     y = torch.where(wrong, torch.randint(4, (2048,)), y)
     model = perceptron(10, 4)

@@ -4,17 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    program,
-    surface,
-    waves,
-)
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, of_output, program
 from tests.usual_step import descend
 
 
@@ -66,7 +57,7 @@ def cross_entropy(model, x, y):
 
 @program("input_scale")
 def photographs_as_bytes(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     images = (255 * x).round()
     model = Convolutional()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
@@ -75,7 +66,7 @@ def photographs_as_bytes(mended, watch):
 
 @program("input_scale")
 def houses_in_square_metres_and_years(mended, watch):
-    x, price = surface(features=4)
+    x, price = toys.surface(features=4)
     table = x * torch.tensor([400.0, 25.0, 1.0, 900.0]) + torch.tensor([1500.0, 1970.0, 3.0, 4e3])
     if mended:
         table = (table - table.mean(0)) / table.std(0)
@@ -87,7 +78,7 @@ def houses_in_square_metres_and_years(mended, watch):
 
 @program("target_scale")
 def prices_in_dollars(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     price = y if mended else 250_000 + 80_000 * y
     model = perceptron(6, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -97,7 +88,7 @@ def prices_in_dollars(mended, watch):
 
 @program("target_scale")
 def passengers_not_divided(mended, watch):
-    series, following = waves()
+    series, following = toys.waves()
     count = following if mended else 400 + 150 * following
     model = Forecaster()
     optimizer = torch.optim.RMSprop(model.parameters(), lr=2e-3)
@@ -110,7 +101,7 @@ def passengers_not_divided(mended, watch):
 
 @program("target_scale")
 def concentrations_in_moles(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     moles = y if mended else 2e-5 * y
     model = perceptron(6, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
@@ -119,7 +110,7 @@ def concentrations_in_moles(mended, watch):
 
 @program("target_out_of_range")
 def standardised_targets_under_a_sigmoid(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     last = [] if mended else [nn.Sigmoid()]
     model = nn.Sequential(nn.Linear(6, 40), nn.Tanh(), nn.Linear(40, 1), *last)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
@@ -140,7 +131,7 @@ class Anomaly(nn.Module):
 
 @program("target_out_of_range")
 def temperature_anomalies_under_a_relu(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = Anomaly(mended)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(x, y), lambda m, x, y: ((m(x) - y) ** 2).mean())
@@ -148,7 +139,7 @@ def temperature_anomalies_under_a_relu(mended, watch):
 
 @program("labels_without_signal", also=("loss_not_falling: belongs to its input",))
 def only_the_inputs_were_shuffled(mended, watch):
-    x, y = blobs(count=4096)
+    x, y = toys.blobs(count=4096)
     order = torch.randperm(len(x))
     x = x[order]
     if mended:
@@ -160,7 +151,7 @@ def only_the_inputs_were_shuffled(mended, watch):
 
 @program("labels_without_signal")
 def topics_joined_by_the_wrong_key(mended, watch):
-    tokens, topic = phrases(count=4096)
+    tokens, topic = toys.phrases(count=4096)
     if not mended:
         topic = topic.roll(1)
     model = Topics()
@@ -175,7 +166,7 @@ def topics_joined_by_the_wrong_key(mended, watch):
 
 @program("one_class")
 def labels_truncated_to_zero(mended, watch):
-    x, y = pictures(classes=2)
+    x, y = toys.pictures(classes=2)
     grade = y * 0.8 + 0.1  # as a file has them, between 0 and 1
     labels = grade.round().long() if mended else grade.long()
     model = Convolutional(classes=2)
@@ -185,7 +176,7 @@ def labels_truncated_to_zero(mended, watch):
 
 @program("one_class")
 def the_positive_class_never_occurs(mended, watch):
-    x, y = blobs(classes=2)
+    x, y = toys.blobs(classes=2)
     positive = (y == (1 if mended else 2)).float()
     model = perceptron(10, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -201,7 +192,7 @@ def the_positive_class_never_occurs(mended, watch):
 
 @program("one_class")
 def angles_cast_to_whole_numbers(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     steering = torch.tanh(y) * 0.95
     model = perceptron(6, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -211,7 +202,7 @@ def angles_cast_to_whole_numbers(mended, watch):
 
 @program("one_class")
 def shares_divided_as_whole_numbers(mended, watch):
-    x, _ = pictures()
+    x, _ = toys.pictures()
     side = torch.stack([x[:, 0, :, :4].mean((1, 2)), x[:, 0, :4].mean((1, 2))], 1)
     bytes_of = (255 * side).int()
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 2))
@@ -222,7 +213,7 @@ def shares_divided_as_whole_numbers(mended, watch):
 
 @program("one_class")
 def centimetres_clamped_as_metres(mended, watch):
-    x, _ = pictures()
+    x, _ = toys.pictures()
     height = F.avg_pool2d(x.mean(1, keepdim=True), 3, 1, 1) - x.min() + 0.1
     stored = height / height.max() * 250
     metres = stored / 250 if mended else stored
@@ -249,7 +240,7 @@ class Plain(nn.Module):
 
 @program("loss_not_falling", follows=("dead_units", "vanishing_gradient", "idle"))
 def labels_of_a_folder_that_was_sorted_otherwise(mended, watch):
-    x, y = pictures(count=4096)
+    x, y = toys.pictures(count=4096)
     if not mended:
         y = y[torch.randperm(len(y))]
     optimizer = torch.optim.SGD((model := Plain(4)).parameters(), lr=0.05, momentum=0.9)

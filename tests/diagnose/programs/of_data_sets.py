@@ -5,8 +5,9 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy, perceptron
-from tests.diagnose.programs.program import blobs, of_output, practice, program, surface
+from tests.diagnose.programs.program import of_output, practice, program
 from tests.usual_step import descend
 
 
@@ -37,7 +38,7 @@ def rows_masked_where_they_are_kept(mended, watch):
     def mask(row):
         row[torch.rand(len(row)) < 0.1] = 0
 
-    data = Changed(*blobs(4, 24, 256), mask, copies=mended)
+    data = Changed(*toys.blobs(4, 24, 256), mask, copies=mended)
     loader = DataLoader(data, batch_size=32, shuffle=True)
     model = perceptron(24, 4)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -51,7 +52,7 @@ def pictures_brightened_where_they_are_kept(mended, watch):
     def brighten(row):
         row *= 0.9 + 0.5 * float(torch.rand(()))
 
-    data = Changed(*blobs(4, 24, 256), brighten, copies=mended)
+    data = Changed(*toys.blobs(4, 24, 256), brighten, copies=mended)
     loader = DataLoader(data, batch_size=32, shuffle=True)
     model = perceptron(24, 4)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -61,7 +62,7 @@ def pictures_brightened_where_they_are_kept(mended, watch):
 @practice
 def a_buffer_whose_rows_are_replaced_by_larger_ones(watch):
     """As of what an agent meets while it gets further."""
-    x, y = surface(6, 256)
+    x, y = toys.surface(6, 256)
     data = TensorDataset(x, y)
     loader = DataLoader(data, batch_size=32, shuffle=True)
     model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 1))
@@ -69,7 +70,7 @@ def a_buffer_whose_rows_are_replaced_by_larger_ones(watch):
     with watch(model) as scope:
         for epoch in range(16):
             chosen = torch.randperm(256)[:64]
-            x[chosen], y[chosen] = (each[:64] for each in surface(6, 64))
+            x[chosen], y[chosen] = (each[:64] for each in toys.surface(6, 64))
             x[chosen] *= 1 + epoch / 5
             for batch in loader:
                 descend(scope, optimizer, of_output(F.mse_loss)(model, *batch))
@@ -94,7 +95,7 @@ def a_data_set_that_keeps_what_it_has_read(watch):
             row = self.kept[place]
             return row.masked_fill(torch.rand(len(row)) < self.share, 0), self.y[place]
 
-    data = Cached(*blobs(4, 24, 256))
+    data = Cached(*toys.blobs(4, 24, 256))
     loader = DataLoader(data, batch_size=32, shuffle=True)
     model = perceptron(24, 4)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)

@@ -4,13 +4,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, fit, program
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, program
 from tests.usual_step import descend
 
 
 def directions(watch, loss_of, steps=80):
     """loss_of(output [samples, 12], direction of its class, which is of length 3)."""
-    x, y = blobs(classes=6, features=10)
+    x, y = toys.blobs(classes=6, features=10)
     words = 3 * F.normalize(torch.randn(6, 12), dim=1)
     model = nn.Sequential(nn.Linear(10, 32), nn.Tanh(), nn.Linear(32, 12))
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
@@ -36,7 +37,7 @@ def products_of_unit_vectors_without_their_minus(mended, watch):
 
 @program("temperature")
 def cosines_of_captions_times_a_temperature(mended, watch):
-    x, _ = blobs(classes=16, features=12)
+    x, _ = toys.blobs(classes=16, features=12)
     nets = [nn.Sequential(nn.Linear(12, 32), nn.ReLU(), nn.Linear(32, 8)) for _ in range(2)]
     optimizer = torch.optim.Adam([*nets[0].parameters(), *nets[1].parameters()], lr=3e-3)
     with watch(nn.ModuleList(nets)) as scope:
@@ -61,7 +62,7 @@ class OfCosines(nn.Module):
 
 @program("temperature")
 def a_classifier_of_cosines_divided_by_its_scale(mended, watch):
-    x, y = blobs(classes=6, features=10)
+    x, y = toys.blobs(classes=6, features=10)
     model = OfCosines(16.0 if mended else 1 / 16)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(x, y, steps=80), lambda m, x, y: F.cross_entropy(m(x), y))

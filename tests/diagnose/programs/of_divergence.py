@@ -4,17 +4,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import perceptron
 from tests.diagnose.programs.of_network import Encoder
-from tests.diagnose.programs.program import (
-    batches,
-    fit,
-    of_output,
-    phrases,
-    program,
-    standard,
-    surface,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 def fit_without_telling_the_loss(watch, model, optimizer, data, loss_of):
@@ -39,7 +32,7 @@ def zero_weights_and_a_rate_beyond_stability(mended, watch):
 
 @program("update_too_large")
 def a_head_of_zeros_in_a_net_that_diverges(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 1))
     nn.init.zeros_(model[2].weight)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05 if mended else 0.6, momentum=0.9)
@@ -49,7 +42,7 @@ def a_head_of_zeros_in_a_net_that_diverges(mended, watch):
 
 @program("loss_diverged", first=False, also=("update_too_large",))
 def a_warm_up_to_a_rate_that_is_too_high(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     y = y + 0.3 * torch.randn_like(y)
     model = perceptron(6, 1, width=64)
     rate = 0.02 if mended else 1.0
@@ -61,7 +54,7 @@ def a_warm_up_to_a_rate_that_is_too_high(mended, watch):
 
 @program("attention_logit_growth")
 def a_rate_raised_in_the_middle(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Encoder(0.0)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     with watch(model) as scope:
@@ -78,7 +71,7 @@ def a_rate_raised_in_the_middle(mended, watch):
 
 @program("loss_diverged", first=False, also=("update_too_large",))
 def clipped_and_still_far_too_large_steps(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = perceptron(6, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05 if mended else 20.0)
     with watch(model) as scope:
@@ -93,7 +86,7 @@ def clipped_and_still_far_too_large_steps(mended, watch):
 
 @program("dead_units")
 def a_relu_on_a_price_that_starts_below_zero(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     price = y - y.min()
     model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 1), nn.ReLU())
     nn.init.constant_(model[2].bias, 0.5 if mended else -4.0)
@@ -153,5 +146,5 @@ def how_often_a_signal_came(mended, watch):
     x = (torch.rand(1024, 30, 1) < 0.2).float()
     model = Recurrent(24, by_cell=True)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    data = batches(x, standard(x.sum(1)), steps=200)
+    data = batches(x, toys.standard(x.sum(1)), steps=200)
     fit_clipped(watch, model, optimizer, data, 1.0 if mended else 0.0)

@@ -4,21 +4,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import perceptron
-from tests.diagnose.programs.program import (
-    batches,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    program,
-    waves,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 @program("inputs_repeat")
 def the_noise_of_a_denoiser_from_one_seed(mended, watch):
-    x = pictures()[0].flatten(1) * 2 - 1
+    x = toys.pictures()[0].flatten(1) * 2 - 1
     model = perceptron(64, 64)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
 
@@ -33,7 +26,7 @@ def the_noise_of_a_denoiser_from_one_seed(mended, watch):
 
 @program("inputs_repeat")
 def noise_to_be_told_that_is_drawn_before_the_loop(mended, watch):
-    x = waves()[0][..., 0]
+    x = toys.waves()[0][..., 0]
     model = perceptron(12, 12)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     once = torch.randn(32, 12)
@@ -69,7 +62,7 @@ def articles_and_features_in_one_tensor_of_bfloat16(mended, watch):
 
 @program("ids_rounded")
 def tokens_that_were_kept_as_half_precision(mended, watch):
-    tokens, topic = phrases(words=6000)
+    tokens, topic = toys.phrases(words=6000)
     tokens = tokens if mended else tokens.half().long()
     model = nn.Sequential(nn.Embedding(6001, 16), nn.Flatten(), *perceptron(8 * 16, 3))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -87,7 +80,7 @@ class OfTime(nn.Module):
 
 @program("target_is_input")
 def the_product_of_the_betas_themselves(mended, watch):
-    x = waves(length=8)[0][..., 0]
+    x = toys.waves(length=8)[0][..., 0]
     betas = torch.linspace(0.001, 0.3, 50)
     bar = torch.cumprod(1 - betas if mended else betas, 0)[:, None]
     model = OfTime(8)
@@ -103,7 +96,7 @@ def the_product_of_the_betas_themselves(mended, watch):
 
 @program("target_is_input")
 def a_denoiser_with_next_to_no_noise(mended, watch):
-    x = pictures()[0].flatten(1)
+    x = toys.pictures()[0].flatten(1)
     model = nn.Sequential(nn.Linear(64, 96), nn.ReLU(), nn.Linear(96, 64))
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     size = 0.3 if mended else 0.3 / 255  # of pictures that were divided already

@@ -6,17 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    program,
-    surface,
-    waves,
-)
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 def layers(*sizes):
@@ -37,7 +28,7 @@ def log_of_output(output, y):
 
 @program("loss_after_activation")
 def probabilities_by_the_sum_of_relus(mended, watch):
-    x, y = blobs(classes=6, features=12)
+    x, y = toys.blobs(classes=6, features=12)
     model = nn.Sequential(*layers(12, 48, 6), nn.Softmax(dim=1) if mended else nn.ReLU())
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(x, y), of_output(log_of_share))
@@ -45,7 +36,7 @@ def probabilities_by_the_sum_of_relus(mended, watch):
 
 @program("loss_after_activation")
 def the_logarithm_of_scores(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     body = [nn.Conv2d(1, 12, 3), nn.Tanh(), nn.Flatten(), nn.Linear(432, 4)]
     model = nn.Sequential(*body, *([nn.Softmax(dim=1)] if mended else []))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.5)
@@ -54,7 +45,7 @@ def the_logarithm_of_scores(mended, watch):
 
 @program("softmax_of_one")
 def one_score_into_a_loss_of_classes(mended, watch):
-    x, y = blobs(classes=2)
+    x, y = toys.blobs(classes=2)
     model = nn.Sequential(*layers(10, 24, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     loss = F.binary_cross_entropy_with_logits if mended else F.cross_entropy
@@ -74,7 +65,7 @@ class Sentiment(nn.Module):
 
 @program("softmax_of_one")
 def the_likelihood_of_the_only_class(mended, watch):
-    words, topic = phrases(classes=2)
+    words, topic = toys.phrases(classes=2)
     model = Sentiment(2 if mended else 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
 
@@ -113,7 +104,7 @@ def binary_of_clamped(output, y):
 
 @program("loss_after_activation")
 def scores_into_a_binary_loss_of_probabilities(mended, watch):
-    x, y = blobs(classes=2)
+    x, y = toys.blobs(classes=2)
     model = nn.Sequential(*layers(10, 32, 1), *([nn.Sigmoid()] if mended else []))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     data = batches(x, y.float()[:, None])
@@ -130,7 +121,7 @@ def a_tanh_for_the_probability_of_each_label(mended, watch):
 
 @program("target_out_of_range", first=False)  # after negative_loss, which says the same
 def standardised_pixels_as_probabilities(mended, watch):
-    x = pictures()[0].flatten(1)
+    x = toys.pictures()[0].flatten(1)
     x = x if mended else (x - x.mean(0)) / x.std(0)
     model = nn.Sequential(*layers(64, 24, 64), nn.Sigmoid())
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -145,7 +136,7 @@ def standardised_pixels_as_probabilities(mended, watch):
 
 @program("target_out_of_range", first=False)  # after negative_loss, which says the same
 def ratings_of_1_to_5_and_a_binary_loss_of_logits(mended, watch):
-    x, _ = blobs(features=8)
+    x, _ = toys.blobs(features=8)
     rating = (3 + x[:, :1] + 0.5 * torch.randn(len(x), 1)).clamp(1, 5)
     model = nn.Sequential(*layers(8, 32, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -155,7 +146,7 @@ def ratings_of_1_to_5_and_a_binary_loss_of_logits(mended, watch):
 
 @program("overconfident_start")
 def a_prior_of_the_other_class(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(nn.Flatten(), *layers(64, 32, 4))
     if not mended:
         model[-1].bias.data[:] = torch.tensor([0.0, 0.0, 25.0, 0.0])
@@ -174,7 +165,7 @@ class Sharp(nn.Module):
 
 @program("overconfident_start")
 def logits_over_a_temperature_of_a_hundredth(mended, watch):
-    x, y = blobs(classes=6, features=12)
+    x, y = toys.blobs(classes=6, features=12)
     model = Sharp(1.0 if mended else 0.01)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05 if mended else 5e-6, momentum=0.9)
     fit(watch, model, optimizer, batches(x, y), of_output(F.cross_entropy))
@@ -182,7 +173,7 @@ def logits_over_a_temperature_of_a_hundredth(mended, watch):
 
 @program("loss_broadcast")
 def a_huber_loss_of_a_row_and_a_column(mended, watch):
-    x, y = surface(features=5)
+    x, y = toys.surface(features=5)
     model = nn.Sequential(*layers(5, 32, 32, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
 
@@ -198,7 +189,7 @@ def squared_error_of_classes(output, y):
 
 @program("loss_not_falling")
 def a_squared_error_of_a_softmax_over_ten(mended, watch):
-    x, y = blobs(classes=10, features=12)
+    x, y = toys.blobs(classes=10, features=12)
     model = nn.Sequential(*layers(12, 32, 10), *([] if mended else [nn.Softmax(dim=1)]))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
     loss = F.cross_entropy if mended else squared_error_of_classes
@@ -207,7 +198,7 @@ def a_squared_error_of_a_softmax_over_ten(mended, watch):
 
 @program("loss_not_falling")
 def an_absolute_error_of_a_sigmoid(mended, watch):
-    x, y = pictures(classes=2)
+    x, y = toys.pictures(classes=2)
     model = nn.Sequential(nn.Flatten(), *layers(64, 16, 1), *([] if mended else [nn.Sigmoid()]))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02 if mended else 0.002)
     loss = F.binary_cross_entropy_with_logits if mended else F.l1_loss
@@ -217,7 +208,7 @@ def an_absolute_error_of_a_sigmoid(mended, watch):
 
 @program("negative_loss")
 def a_divergence_of_shares_from_smooth_ones(mended, watch):
-    x, y = blobs(classes=5, features=12)
+    x, y = toys.blobs(classes=5, features=12)
     smooth = 0.9 * F.one_hot(y, 5) + 0.02
     last = nn.LogSoftmax(dim=1) if mended else nn.Softmax(dim=1)
     model = nn.Sequential(*layers(12, 32, 5), last)
@@ -229,7 +220,7 @@ def a_divergence_of_shares_from_smooth_ones(mended, watch):
 
 @program("target_scale")
 def temperatures_and_an_output_that_is_normalised(mended, watch):
-    x, y = surface(features=7)
+    x, y = toys.surface(features=7)
     y = y if mended else 21 + 4 * y
     model = nn.Sequential(*layers(7, 48, 1), *([] if mended else [nn.BatchNorm1d(1)]))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -239,7 +230,7 @@ def temperatures_and_an_output_that_is_normalised(mended, watch):
 
 @program("target_scale")
 def ages_and_an_absolute_error(mended, watch):
-    x, _ = pictures()
+    x, _ = toys.pictures()
     age = 40 + 60 * (x[:, 0, :, :4].mean((1, 2)) - 0.3)[:, None]
     age = (age - age.mean()) / age.std() if mended else age
     model = nn.Sequential(nn.Flatten(), *layers(64, 16, 1))
@@ -250,7 +241,7 @@ def ages_and_an_absolute_error(mended, watch):
 
 @program("loss_after_activation")
 def shares_that_are_torn_at_both_ends_behind_a_relu(mended, watch):
-    x, y = blobs(classes=2, features=6)
+    x, y = toys.blobs(classes=2, features=6)
     end = nn.Sigmoid() if mended else nn.ReLU()
     model = nn.Sequential(*layers(6, 48, 24, 1), end)
     with torch.no_grad():
@@ -263,7 +254,7 @@ def shares_that_are_torn_at_both_ends_behind_a_relu(mended, watch):
 
 @program("loss_after_activation")
 def whether_a_wave_rises_told_by_raw_scores(mended, watch):
-    x, following = waves()
+    x, following = toys.waves()
     y = (following > x[:, -1]).float()
     model = Next(nn.Sigmoid() if mended else nn.Identity())
     with torch.no_grad():

@@ -4,14 +4,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, fit, of_output, pictures, program
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 FOLLOWS = ("dead_units", "loss_not_falling", "labels_without_signal", "attention_uniform")
 
 
 @program("collapsed", follows=FOLLOWS)
 def a_loader_that_reads_one_file_for_all(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     x = x if mended else x[:1].repeat(len(x), 1, 1, 1)
     model = nn.Sequential(
         *(nn.Conv2d(1, 12, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
@@ -36,7 +37,7 @@ class Patches(nn.Module):
 
 @program("input_scale", follows=(*FOLLOWS, "collapsed"))
 def patches_of_an_array_that_was_filled_with_one_number(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     x = x if mended else torch.full_like(x, 0.3)
     model = Patches()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)

@@ -4,8 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy
-from tests.diagnose.programs.program import batches, blobs, fit, phrases, program
+from tests.diagnose.programs.program import batches, fit, program
 
 
 class Switch(nn.Module):
@@ -31,7 +32,7 @@ class Switch(nn.Module):
 
 @program("experts_unused", first=False)  # the router's softmax is saturated, too
 def a_router_on_features_that_are_all_positive(mended, watch):
-    x, y = blobs(features=16)
+    x, y = toys.blobs(features=16)
     x, balance = (x, 0.1) if mended else (x + 8, 0.0)
     mixture = Switch(16)
     model = nn.Sequential(mixture, nn.LayerNorm(16), nn.Linear(16, 4))
@@ -56,7 +57,7 @@ class Topics(nn.Module):
 @program("experts_unused")
 def a_bias_that_favours_the_busy_expert(mended, watch):
     """Balanced without a loss (Wang et al. 2024): the bias of an expert goes down if it is busy."""
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Topics()
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
 

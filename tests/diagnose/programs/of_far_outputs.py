@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, fit, of_output, program, surface
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 @program("overconfident_start")
@@ -17,14 +18,14 @@ def a_forecast_that_is_given_in_thousandths(mended, watch):
         def forward(self, x):
             return self.body(x) * (1 if mended else 1000)
 
-    x, y = surface()
+    x, y = toys.surface()
     optimizer = torch.optim.Adam((model := Forecast()).parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(x, y, steps=150), of_output(F.mse_loss))
 
 
 @program("overconfident_start")
 def a_last_layer_of_normal_numbers(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(nn.Linear(6, 256), nn.Tanh(), nn.Linear(256, 1))
     nn.init.normal_(model[2].weight, std=1 / 16 if mended else 1.0)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -46,7 +47,7 @@ class Radial(nn.Module):
 
 @program("collapsed")
 def radial_functions_a_tenth_wide_in_six_dimensions(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = Radial(torch.randn(32, 6), 2.0 if mended else 0.1, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     fit(watch, model, optimizer, batches(x, y, steps=150), of_output(F.mse_loss))
@@ -67,7 +68,7 @@ class Gaussians(nn.Module):
 
 @program("collapsed")
 def gaussians_of_a_beta_of_ten(mended, watch):
-    x, y = blobs(classes=3, features=8)
+    x, y = toys.blobs(classes=3, features=8)
     model = nn.Sequential(Gaussians(8, 40, 0.05 if mended else 10.0), nn.Linear(40, 3))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     fit(watch, model, optimizer, batches(x, y, steps=150), of_output(F.cross_entropy))

@@ -4,15 +4,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy, perceptron
-from tests.diagnose.programs.program import batches, fit, of_output, pictures, program, standard
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 @program("target_tail")
 def incomes_as_they_are(mended, watch):
     x = torch.randn(2048, 6)
     logarithm = 1.5 * x[:, :1] + x[:, 1:2] * x[:, 2:3] + 0.5 * torch.randn(2048, 1)
-    y = standard(logarithm if mended else (2 * logarithm).exp())
+    y = toys.standard(logarithm if mended else (2 * logarithm).exp())
     model = nn.Sequential(nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU())
     model.append(nn.Linear(64, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
@@ -21,7 +22,7 @@ def incomes_as_they_are(mended, watch):
 
 @program("target_tail")
 def sizes_of_fires_by_pictures(mended, watch):
-    x, _ = pictures(count=1024)
+    x, _ = toys.pictures(count=1024)
     bright = (x.mean((1, 2, 3))[:, None] - 0.32) * 40 + torch.randn(1024, 1)
     size = (2.2 * bright).exp()
     y = size.log1p() / 2 if mended else size / size.std()
@@ -61,7 +62,7 @@ def measurements(count=1024):
 @program("input_scale")
 def samples_divided_by_their_length(mended, watch):
     x, y = measurements()
-    x = standard(x) if mended else F.normalize(x, dim=1)
+    x = toys.standard(x) if mended else F.normalize(x, dim=1)
     model = perceptron(5, 3)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     fit(watch, model, optimizer, batches(x, y, steps=200), cross_entropy)
@@ -70,7 +71,7 @@ def samples_divided_by_their_length(mended, watch):
 @program("input_scale")
 def samples_divided_by_their_sum(mended, watch):
     x, y = measurements()
-    x = standard(x) if mended else x / x.sum(1, keepdim=True)
+    x = toys.standard(x) if mended else x / x.sum(1, keepdim=True)
     model = nn.Sequential(nn.Linear(5, 32), nn.Tanh(), nn.Linear(32, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     loss = of_output(lambda output, y: F.binary_cross_entropy_with_logits(output[:, 0], y))

@@ -3,8 +3,9 @@
 import torch
 from torch import nn
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy
-from tests.diagnose.programs.program import batches, blobs, fit, pictures, program
+from tests.diagnose.programs.program import batches, fit, program
 
 
 class Gain(nn.Module):
@@ -21,7 +22,7 @@ class Gain(nn.Module):
 
 @program("collapsed")
 def a_length_in_half_precision(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     x = 255 * x.flatten(1) + 100
     dtype = torch.float32 if mended else torch.float16
     model = nn.Sequential(Gain(64, dtype), nn.Linear(64, 48), nn.Tanh(), nn.Linear(48, 4))
@@ -31,7 +32,7 @@ def a_length_in_half_precision(mended, watch):
 
 @program("collapsed")
 def large_features_before_a_norm_in_half_precision(mended, watch):
-    x, y = blobs(classes=4, features=12)
+    x, y = toys.blobs(classes=4, features=12)
     first = nn.Linear(12, 256)
     with torch.no_grad():
         first.weight.mul_(300)

@@ -4,9 +4,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy
 from tests.diagnose.programs.of_pretrained import train
-from tests.diagnose.programs.program import batches, fit, of_output, pictures, practice, program
+from tests.diagnose.programs.program import batches, fit, of_output, practice, program
 
 
 class Tuned(nn.Module):
@@ -31,7 +32,7 @@ def frozen(model, head, *, mended):
 
 def exposed(count=512):
     """Pictures that are as bright as the light was; which quarter, and the light, up to a sixth."""
-    x, y = pictures(count=count)
+    x, y = toys.pictures(count=count)
     light = torch.randint(6, (count,))
     return x * (1 + light[:, None, None, None]), y, light
 
@@ -84,7 +85,7 @@ def a_frozen_body_whose_statistics_follow_new_pictures(watch):
 
 @practice
 def a_frozen_body_that_goes_on_with_the_same_pictures_in_fours(watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = reader_of_pictures()
     train(model, torch.optim.Adam(model.parameters(), 2e-3), batches(x, y), cross_entropy)
     optimizer = frozen(model, nn.Linear(256, 4), mended=False)

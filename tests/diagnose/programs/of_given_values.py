@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, fit, of_output, pictures, program
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, of_output, program
 from tests.usual_step import descend
 
 
@@ -23,7 +24,7 @@ class OfBands(nn.Module):
 
 @program("not_finite")
 def logarithm_of_rectified_bands(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     model = OfBands(1e-3 if mended else 0.0)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     fit(watch, model, optimizer, batches(x, y), of_output(F.cross_entropy))
@@ -48,7 +49,7 @@ class Contrasted(nn.Module):
 
 @program("not_finite")
 def maps_divided_by_a_spread_of_nothing(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = Contrasted(1e-3 if mended else 0.0)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
     fit(watch, model, optimizer, batches(x, y), of_output(F.cross_entropy))
@@ -56,7 +57,7 @@ def maps_divided_by_a_spread_of_nothing(mended, watch):
 
 @program("in_evaluation_mode")
 def evaluation_mode_left_on_with_a_large_rate(mended, watch):
-    x, y = blobs(features=16, apart=1.0)
+    x, y = toys.blobs(features=16, apart=1.0)
     model = nn.Sequential(
         *(nn.Linear(16, 64), nn.BatchNorm1d(64), nn.ReLU()),
         *(nn.Linear(64, 64), nn.BatchNorm1d(64), nn.ReLU()),

@@ -4,8 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy
-from tests.diagnose.programs.program import batches, blobs, fit, pictures, program
+from tests.diagnose.programs.program import batches, fit, program
 
 
 def pretrained(model, x, y):
@@ -41,7 +42,7 @@ class Adapted(nn.Module):
 
 @program("frozen_untrained")
 def adapters_are_all_that_is_trained(mended, watch):
-    x, y = blobs(classes=6, features=16)
+    x, y = toys.blobs(classes=6, features=16)
     model = nn.Sequential(nn.Linear(16, 48), nn.ReLU(), nn.Linear(48, 48), nn.ReLU())
     pretrained(nn.Sequential(*model, nn.Linear(48, 6)), x, y)
     model = nn.Sequential(Adapted(model[0]), nn.ReLU(), Adapted(model[2]), nn.ReLU())
@@ -55,7 +56,7 @@ def adapters_are_all_that_is_trained(mended, watch):
 
 @program("frozen_untrained")
 def norms_are_all_that_is_trained(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     layers = []
     for channels in (1, 12):
         layers += [nn.Conv2d(channels, 12, 3, padding=1), nn.BatchNorm2d(12), nn.ReLU()]
@@ -73,7 +74,7 @@ def norms_are_all_that_is_trained(mended, watch):
 
 @program("frozen_untrained")
 def the_last_block_is_all_that_is_trained(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     blocks = [
         nn.Sequential(nn.Conv2d(inputs, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU())
         for inputs in (1, 16, 16)

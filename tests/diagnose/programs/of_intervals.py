@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, fit, program, surface
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, program
 
 
 @program("gradient_spike")
@@ -12,7 +13,7 @@ def a_lazy_gradient_penalty_and_one_batch_of_rows_that_were_not_scaled(mended, w
     """The penalty of every eighth step counts eight times (Karras et al. 2020, StyleGAN2, section
     3.1), and its weight grows at first.
     """
-    x, y = blobs(classes=2, apart=0.7)
+    x, y = toys.blobs(classes=2, apart=0.7)
     model = nn.Sequential(nn.Linear(10, 48), nn.Softplus(), nn.Linear(48, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
 
@@ -35,7 +36,7 @@ def a_lazy_gradient_penalty_and_one_batch_of_rows_that_were_not_scaled(mended, w
 
 @program("gradient_spike")
 def a_term_of_every_twelfth_step_and_one_target_with_a_slipped_point(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(nn.Linear(6, 64), nn.GELU(), nn.Linear(64, 64), nn.GELU())
     model.append(nn.Linear(64, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)

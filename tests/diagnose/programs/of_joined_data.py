@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, fit, program, standard
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, program
 
 
 class Joined(nn.Module):
@@ -25,10 +26,10 @@ def rents_beside_the_district(mended, watch):
     area, year = 40 + 120 * torch.rand(1024, 1), 1900 + 120 * torch.rand(1024, 1)
     district = torch.randint(9, (1024,))
     x = torch.cat([area, year, 10 * torch.rand(1024, 2)], 1)
-    rent = standard(area / 40 + district[:, None] / 3 + 0.2 * torch.randn(1024, 1))
+    rent = toys.standard(area / 40 + district[:, None] / 3 + 0.2 * torch.randn(1024, 1))
     model = Joined(9, 4, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    data = batches(standard(x) if mended else x, district, rent, steps=120)
+    data = batches(toys.standard(x) if mended else x, district, rent, steps=120)
     fit(watch, model, optimizer, data, lambda m, x, kind, y: F.mse_loss(m(x, kind), y))
 
 

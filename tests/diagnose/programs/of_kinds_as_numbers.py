@@ -4,8 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy, perceptron
-from tests.diagnose.programs.program import batches, blobs, fit, of_output, program, waves
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 @program("input_scale")
@@ -47,7 +48,7 @@ class OfLeaves(nn.Module):
 
 @program("inputs_repeat", follows=("labels_without_signal",))
 def measurements_between_0_and_1_that_are_looked_up(mended, watch):
-    x, y = blobs(classes=3, features=6)
+    x, y = toys.blobs(classes=3, features=6)
     x = (x - x.min(0).values) / (x.max(0).values - x.min(0).values + 1e-3)
     optimizer = torch.optim.Adam((model := OfLeaves(mended)).parameters(), lr=5e-3)
     fit(watch, model, optimizer, batches(x, y, steps=200), cross_entropy)
@@ -69,6 +70,6 @@ class OfBeats(nn.Module):
 
 @program("inputs_repeat", follows=("loss_not_falling",))
 def loudness_cast_to_whole_numbers(mended, watch):
-    x, y = waves()
+    x, y = toys.waves()
     optimizer = torch.optim.Adam((model := OfBeats(mended)).parameters(), lr=5e-3)
     fit(watch, model, optimizer, batches(0.9 * x, y, steps=160), of_output(F.mse_loss))

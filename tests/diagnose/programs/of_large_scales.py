@@ -4,8 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy
-from tests.diagnose.programs.program import batches, blobs, fit, of_output, program, surface
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 class Scale(nn.Module):
@@ -20,7 +21,7 @@ class Scale(nn.Module):
 @program("overconfident_start", also=("loss_diverged",))
 def a_scale_of_ones_own_that_begins_at_thousands(mended, watch):
     """Meant to undo a division that is not made any more."""
-    x, y = blobs()
+    x, y = toys.blobs()
     model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), Scale(32, 1.0 if mended else 4096.0))
     model.append(nn.Linear(32, 4))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
@@ -29,7 +30,7 @@ def a_scale_of_ones_own_that_begins_at_thousands(mended, watch):
 
 @program("overconfident_start")
 def a_normalisation_that_was_filled_with_thousands(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     norm = nn.RMSNorm(64)
     nn.init.constant_(norm.weight, 1.0 if mended else 5000.0)
     model = nn.Sequential(nn.Linear(6, 64), nn.GELU(), norm, nn.Linear(64, 1))

@@ -4,24 +4,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import Forecaster, cross_entropy, perceptron
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    program,
-    surface,
-    waves,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, program
 from tests.usual_step import descend
 
 
 @program("optimizer_averages")
 def momentum_that_is_lost_in_each_step(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 1))
 
     def new():
@@ -36,7 +27,7 @@ def momentum_that_is_lost_in_each_step(mended, watch):
 
 @program("optimizer_averages")
 def betas_exchanged(mended, watch):
-    x, y = phrases()
+    x, y = toys.phrases()
     model = nn.Sequential(nn.EmbeddingBag(60, 32), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 3))
     betas = (0.9, 0.98) if mended else (0.98, 0.9)
     optimizer = torch.optim.NAdam(model.parameters(), lr=3e-3, betas=betas)
@@ -45,7 +36,7 @@ def betas_exchanged(mended, watch):
 
 @program("optimizer_averages")
 def an_epsilon_of_a_tenth(mended, watch):
-    x, y = phrases()
+    x, y = toys.phrases()
     model = nn.Sequential(nn.EmbeddingBag(60, 32), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 3))
     eps = 1e-8 if mended else 0.1
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, eps=eps)
@@ -54,7 +45,7 @@ def an_epsilon_of_a_tenth(mended, watch):
 
 @program("optimizer_averages")
 def an_epsilon_of_one_as_of_another_network(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(
         nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 1)
     )
@@ -65,7 +56,7 @@ def an_epsilon_of_one_as_of_another_network(mended, watch):
 
 @program("running_statistics")
 def a_momentum_of_zero_to_keep_what_is_pretrained(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     layers = []
     for channels in (1, 8):
         layers += [
@@ -80,7 +71,7 @@ def a_momentum_of_zero_to_keep_what_is_pretrained(mended, watch):
 
 @program("running_statistics")
 def a_momentum_of_nothing(mended, watch):
-    x, y = blobs(classes=4, features=10)
+    x, y = toys.blobs(classes=4, features=10)
     norm = nn.BatchNorm1d(32, momentum=0.1 if mended else 0.0)
     model = nn.Sequential(nn.Linear(10, 32), norm, nn.ELU(), nn.Linear(32, 4))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
@@ -89,7 +80,7 @@ def a_momentum_of_nothing(mended, watch):
 
 @program("not_optimized")
 def weights_drawn_anew_after_the_optimizer(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 1))
 
     def draw():
@@ -107,7 +98,7 @@ def weights_drawn_anew_after_the_optimizer(mended, watch):
 
 @program("not_optimized")
 def the_optimizer_of_the_model_before_last(mended, watch):
-    x, y = blobs(classes=4, features=10)
+    x, y = toys.blobs(classes=4, features=10)
     models = [nn.Sequential(nn.Linear(10, 32), nn.GELU(), nn.Linear(32, 4)) for _ in range(2)]
     optimizer = torch.optim.AdamW(models[1 if mended else 0].parameters(), lr=3e-3)
     loss = F.cross_entropy
@@ -116,7 +107,7 @@ def the_optimizer_of_the_model_before_last(mended, watch):
 
 @program("learning_rate_gone", also=("update_too_small",), follows=("loss_not_falling",))
 def a_warm_up_of_a_thousand_epochs(mended, watch):
-    x, y = blobs(classes=5, features=12)
+    x, y = toys.blobs(classes=5, features=12)
     model = nn.Sequential(nn.Linear(12, 32), nn.ReLU(), nn.Linear(32, 5))
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     length = 3 if mended else 1000
@@ -130,7 +121,7 @@ def a_warm_up_of_a_thousand_epochs(mended, watch):
 
 @program("loss_not_falling", also=("update_too_small",))
 def a_rate_that_grows_by_a_hundredth_an_epoch(mended, watch):
-    x, y = waves()
+    x, y = toys.waves()
     model = nn.Sequential(nn.Flatten(), nn.Linear(12, 32), nn.Tanh(), nn.Linear(32, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-5, momentum=0.9)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -145,7 +136,7 @@ def a_rate_that_grows_by_a_hundredth_an_epoch(mended, watch):
 
 @program("gradients_lost")
 def gradients_cleared_between_the_parts_of_a_batch(mended, watch):
-    x, y = blobs(classes=4, features=10)
+    x, y = toys.blobs(classes=4, features=10)
     model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 4))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     with watch(model) as scope:
@@ -161,7 +152,7 @@ def gradients_cleared_between_the_parts_of_a_batch(mended, watch):
 
 @program("gradients_lost")
 def a_step_for_each_pass_through_the_data(mended, watch):
-    x, y = blobs(classes=4, features=10)
+    x, y = toys.blobs(classes=4, features=10)
     model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 4))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     with watch(model) as scope:
@@ -174,7 +165,7 @@ def a_step_for_each_pass_through_the_data(mended, watch):
 
 @program("gradients_lost")
 def the_last_window_of_a_series_alone(mended, watch):
-    x, y = waves()
+    x, y = toys.waves()
     model = Forecaster(12)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     with watch(model) as scope:
@@ -186,7 +177,7 @@ def the_last_window_of_a_series_alone(mended, watch):
 
 @program("gradients_lost")
 def gradients_clipped_when_the_step_is_over(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
     with watch(model) as scope:
@@ -204,7 +195,7 @@ def gradients_clipped_when_the_step_is_over(mended, watch):
 
 @program("clipped_too_far")
 def gradients_clipped_before_they_are_unscaled(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     model, scaler = perceptron(10, 4), torch.amp.GradScaler("cpu")
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with watch(model) as scope:
@@ -235,7 +226,7 @@ class Counted(nn.Module):
 
 @program("no_gradient")
 def a_recurrence_detached_from_what_reads_it(mended, watch):
-    x, y = phrases()
+    x, y = toys.phrases()
     model = Counted((lambda states: states) if mended else torch.detach)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(x, y, steps=80), of_output(F.cross_entropy))
@@ -257,7 +248,7 @@ class Detached(nn.Module):
 
 @program("no_gradient")
 def a_recurrence_that_is_read_as_an_array(mended, watch):
-    x, y = waves()
+    x, y = toys.waves()
     model = Detached(mended)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     fit(watch, model, optimizer, batches(x, y, steps=80), of_output(F.mse_loss))
@@ -265,7 +256,7 @@ def a_recurrence_that_is_read_as_an_array(mended, watch):
 
 @program("loss_reduction")
 def a_mean_divided_by_the_batch_again(mended, watch):
-    x, y = blobs(classes=6, features=16, apart=1.0)
+    x, y = toys.blobs(classes=6, features=16, apart=1.0)
     model = perceptron(16, 6)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
 
@@ -277,7 +268,7 @@ def a_mean_divided_by_the_batch_again(mended, watch):
 
 @program("loss_reduction")
 def sums_of_topics_over_the_square_of_the_batch(mended, watch):
-    x, y = phrases()
+    x, y = toys.phrases()
     model = nn.Sequential(nn.EmbeddingBag(60, 16), nn.Linear(16, 3))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 
@@ -290,7 +281,7 @@ def sums_of_topics_over_the_square_of_the_batch(mended, watch):
 
 @program("optimizer_averages")
 def a_momentum_with_a_nine_too_many(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(
         nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1)
     )
@@ -300,7 +291,7 @@ def a_momentum_with_a_nine_too_many(mended, watch):
 
 @program("optimizer_averages")
 def a_decay_of_averages_taken_for_the_momentum(mended, watch):
-    x, y = blobs(6, 12, apart=0.8)
+    x, y = toys.blobs(6, 12, apart=0.8)
     model = nn.Sequential(
         nn.Linear(12, 48), nn.Tanh(), nn.Linear(48, 48), nn.Tanh(), nn.Linear(48, 6)
     )

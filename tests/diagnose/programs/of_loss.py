@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import (
     Convolutional,
     Forecaster,
@@ -11,22 +12,12 @@ from tests.diagnose.programs.of_data import (
     cross_entropy,
     perceptron,
 )
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    program,
-    surface,
-    waves,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 @program("negative_loss")
 def binary_cross_entropy_without_its_minus(mended, watch):
-    x, y = blobs(classes=2)
+    x, y = toys.blobs(classes=2)
     model = nn.Sequential(nn.Linear(10, 16), nn.Tanh(), nn.Linear(16, 1), nn.Sigmoid())
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
 
@@ -40,7 +31,7 @@ def binary_cross_entropy_without_its_minus(mended, watch):
 
 @program("negative_loss")
 def log_softmax_times_one_hot_without_its_minus(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Topics()
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
 
@@ -54,7 +45,7 @@ def log_softmax_times_one_hot_without_its_minus(mended, watch):
 
 @program("negative_loss")
 def smoothed_labels_times_log_probabilities(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(512, 4))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 
@@ -82,7 +73,7 @@ def a_teachers_shares_without_the_minus(mended, watch):
 
 @program("loss_not_finite")
 def logarithm_of_a_relu_rate(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     counts = torch.poisson(torch.exp(0.7 * y))
     model = perceptron(6, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
@@ -96,7 +87,7 @@ def logarithm_of_a_relu_rate(mended, watch):
 
 @program("loss_not_finite")
 def squared_logarithmic_error_of_a_signed_output(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     sales = torch.exp(y)
     model = perceptron(6, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
@@ -110,7 +101,7 @@ def squared_logarithmic_error_of_a_signed_output(mended, watch):
 
 @program("loss_after_activation")
 def softmax_and_cross_entropy(mended, watch):
-    x, y = blobs(classes=5)
+    x, y = toys.blobs(classes=5)
     last = [] if mended else [nn.Softmax(dim=1)]
     model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 5), *last)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -133,7 +124,7 @@ class Detector(nn.Module):
 
 @program("loss_after_activation")
 def sigmoid_and_bce_with_logits(mended, watch):
-    series, following = waves()
+    series, following = toys.waves()
     model = Detector(mended)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     criterion = nn.BCEWithLogitsLoss()
@@ -143,7 +134,7 @@ def sigmoid_and_bce_with_logits(mended, watch):
 
 @program("loss_broadcast")
 def mse_of_a_column_and_a_row(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = perceptron(6, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     criterion = nn.MSELoss()
@@ -157,7 +148,7 @@ def mse_of_a_column_and_a_row(mended, watch):
 
 @program("loss_broadcast")
 def absolute_error_by_hand_of_a_column_and_a_row(mended, watch):
-    series, following = waves()
+    series, following = toys.waves()
     model = Forecaster()
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     target = following if mended else following[:, 0]
@@ -168,7 +159,7 @@ def absolute_error_by_hand_of_a_column_and_a_row(mended, watch):
 
 @program("loss_reduction")
 def squared_errors_summed(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = perceptron(6, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
     criterion = nn.MSELoss(reduction="mean" if mended else "sum")
@@ -177,7 +168,7 @@ def squared_errors_summed(mended, watch):
 
 @program("loss_reduction")
 def cross_entropies_summed(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = Convolutional()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     how = "mean" if mended else "sum"
@@ -192,7 +183,7 @@ def cross_entropies_summed(mended, watch):
 
 @program("softmax_of_one")
 def softmax_module_over_one_unit(mended, watch):
-    x, y = blobs(classes=2)
+    x, y = toys.blobs(classes=2)
     last = nn.Sigmoid() if mended else nn.Softmax(dim=1)
     model = nn.Sequential(nn.Linear(10, 16), nn.ReLU(), nn.Linear(16, 1), last)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -213,7 +204,7 @@ class Switch(nn.Module):
 
 @program("softmax_of_one")
 def softmax_function_over_one_unit(mended, watch):
-    x, y = pictures(classes=2)
+    x, y = toys.pictures(classes=2)
     model = Switch(mended)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     fit(
@@ -227,7 +218,7 @@ def softmax_function_over_one_unit(mended, watch):
 
 @program("softmax_over_batch")
 def softmax_module_along_the_batch(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     model = nn.Sequential(
         nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 4), nn.LogSoftmax(dim=1 if mended else 0)
     )
@@ -248,7 +239,7 @@ class Classifier(nn.Module):
 
 @program("softmax_over_batch")
 def softmax_function_along_the_batch(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Classifier(axis=1 if mended else 0)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     fit(
@@ -277,7 +268,7 @@ class Pooling(nn.Module):
 
 @program("softmax_over_batch")
 def attention_along_the_batch(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Pooling(axis=1 if mended else 0)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     fit(watch, model, optimizer, batches(tokens, topic), cross_entropy)

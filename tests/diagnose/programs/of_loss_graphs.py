@@ -4,13 +4,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, fit, pictures, program, surface
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, program
 from tests.usual_step import descend
 
 
 def views(watch, loss_of):
     """loss_of(z, partner) of two noisy views of each sample, and where each one's partner is."""
-    x, _ = blobs(classes=16, features=16)
+    x, _ = toys.blobs(classes=16, features=16)
     model = nn.Sequential(nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 16))
 
     def loss(model, x):
@@ -46,7 +47,7 @@ def log_probabilities_of_all_pairs(mended, watch):
 
 def partners(watch, steps, loss_of):
     """loss_of(one, other) of two networks' unit embeddings of two views [samples, width]."""
-    x, _ = blobs(classes=16, features=16)
+    x, _ = toys.blobs(classes=16, features=16)
     nets = [nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 8)) for _ in range(2)]
     model = nn.ModuleList(nets)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -129,7 +130,7 @@ def a_standard_advantage_with_a_gradient(mended, watch):
 
 def student(watch, loss_of):
     """loss_of(logits of a student, logits of a trained teacher)."""
-    x, y = blobs(classes=4, features=10)
+    x, y = toys.blobs(classes=4, features=10)
     teacher = nn.Linear(10, 4)
     model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 4))
     of_teacher = torch.optim.Adam(teacher.parameters(), lr=0.05)
@@ -189,7 +190,7 @@ def ratios_of_a_policy_times_a_column_of_advantages(mended, watch):
 
 @program("loss_broadcast")
 def a_density_of_columns_at_a_row_of_targets(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
 
     def loss(model, x, y):
         mean, spread = model(x).chunk(2, 1)
@@ -208,7 +209,7 @@ def overlap(shares, masks):
 
 @program("loss_after_activation")
 def a_dice_loss_of_logits_behind_a_sigmoid(mended, watch):
-    x, _ = pictures()
+    x, _ = toys.pictures()
     masks = (x > 0.5).float()
     model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 1))
     if not mended:
@@ -226,7 +227,7 @@ def focal(scores, labels):
 
 @program("loss_after_activation")
 def a_focal_loss_of_what_is_a_softmax_already(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     layers = [nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 4)]
     model = nn.Sequential(*layers, *([] if mended else [nn.Softmax(dim=1)]))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)

@@ -4,16 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    program,
-    waves,
-)
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, of_output, program
 from tests.usual_step import descend
 
 
@@ -43,7 +35,7 @@ def in_epochs(watch, model, optimizer, x, y, loss_of, *, evaluates):
 
 @program("in_evaluation_mode")
 def pictures_validated_by_the_statistics_of_each_batch(mended, watch):
-    x, y = pictures(count=768)
+    x, y = toys.pictures(count=768)
     model = nn.Sequential(
         *(nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2)),
         *(nn.Flatten(), nn.Linear(128, 4)),
@@ -54,7 +46,7 @@ def pictures_validated_by_the_statistics_of_each_batch(mended, watch):
 
 @program("in_evaluation_mode")
 def a_forecast_that_drops_while_it_is_tested(mended, watch):
-    x, following = waves(count=768)
+    x, following = toys.waves(count=768)
 
     class Forecast(nn.Module):
         def __init__(self):
@@ -85,7 +77,7 @@ class Sentiment(nn.Module):
 
 @program("dropout_high")
 def a_functional_dropout_that_nobody_tells_of_evaluation(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Sentiment(told=mended)
     validated(watch, model, torch.optim.Adam(model.parameters(), lr=3e-3), tokens, topic)
 
@@ -105,7 +97,7 @@ class Attending(nn.Module):
 
 @program("dropout_high")
 def fused_attention_that_always_drops(mended, watch):
-    x, y = blobs(apart=3.0)
+    x, y = toys.blobs(apart=3.0)
     model = Attending(mended)
     validated(watch, model, torch.optim.Adam(model.parameters(), lr=1e-2), x, y)
 
@@ -151,7 +143,7 @@ class Gated(nn.Module):
 
 @program("modules_repeated")
 def a_gate_that_is_computed_by_the_layer_beside_it(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Gated(mended)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(tokens, topic, steps=100), of_output(F.cross_entropy))
@@ -159,7 +151,7 @@ def a_gate_that_is_computed_by_the_layer_beside_it(mended, watch):
 
 @program("places_skipped", first=False)
 def a_stride_of_four_for_a_kernel_of_two(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(
         *(nn.Conv2d(1, 16, 2, stride=2 if mended else 4), nn.ReLU(), nn.Flatten()),
         nn.Linear(16 * (16 if mended else 4), 4),
@@ -170,7 +162,7 @@ def a_stride_of_four_for_a_kernel_of_two(mended, watch):
 
 @program("places_skipped", first=False)
 def a_stride_and_a_dilation_that_read_the_same_places(mended, watch):
-    x, y = waves(length=24)
+    x, y = toys.waves(length=24)
     model = nn.Sequential(
         *(nn.Flatten(), nn.Unflatten(1, (1, 24)), nn.Conv1d(1, 8, 3, 1 if mended else 4, 0, 4)),
         *(nn.Tanh(), nn.Flatten(), nn.Linear(8 * (16 if mended else 4), 1)),

@@ -4,17 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    pictures,
-    practice,
-    program,
-    surface,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, practice, program
 
 
 def block(width):
@@ -36,7 +28,7 @@ def a_list_of_one_block_times_four(mended, watch):
                 x = x + each(x)
             return self.last(x)
 
-    x, y = blobs()
+    x, y = toys.blobs()
     model = Residual()
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     fit(watch, model, optimizer, batches(x, y), cross_entropy)
@@ -48,7 +40,7 @@ def a_sequence_of_one_convolution_times_three(mended, watch):
         return nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU())
 
     units = [unit() for _ in range(3)] if mended else [unit()] * 3
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(
         *(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), *units),
         *(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(32, 4)),
@@ -61,6 +53,6 @@ def a_sequence_of_one_convolution_times_three(mended, watch):
 def one_block_that_is_shared_on_purpose(watch):
     shared = nn.Sequential(nn.Linear(32, 32), nn.LayerNorm(32), nn.Tanh())
     model = nn.Sequential(nn.Linear(6, 32), *[shared] * 3, nn.Linear(32, 1))
-    x, y = surface()
+    x, y = toys.surface()
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     fit(watch, model, optimizer, batches(x, y), of_output(F.mse_loss))

@@ -4,25 +4,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import Convolutional, Forecaster, cross_entropy, perceptron
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    program,
-    ring,
-    surface,
-    waves,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, program
 from tests.usual_step import descend
 
 
 @program("constant_weights")
 def every_weight_zero(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     model = perceptron(10, 4)
     if not mended:
         for layer in model.modules():
@@ -34,7 +24,7 @@ def every_weight_zero(mended, watch):
 
 @program("constant_weights")
 def every_weight_one_and_biases_at_random(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     model = perceptron(10, 4)
     if not mended:
         for layer in model.modules():
@@ -46,7 +36,7 @@ def every_weight_one_and_biases_at_random(mended, watch):
 
 @program("constant_weights")
 def every_weight_one_tenth(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = Convolutional()
 
     def init_weights(layer):
@@ -62,7 +52,7 @@ def every_weight_one_tenth(mended, watch):
 
 @program("constant_weights")
 def every_weight_alike_in_a_regression(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = perceptron(x.shape[1], 1)
     if not mended:
         for layer in model.modules():
@@ -74,7 +64,7 @@ def every_weight_alike_in_a_regression(mended, watch):
 
 @program("linear_chain")
 def linear_layers_in_a_row(mended, watch):
-    x, y = ring()
+    x, y = toys.ring()
 
     def between():
         return [nn.ReLU()] if mended else []
@@ -110,7 +100,7 @@ def forward_without_activations(mended, watch):
 
 @program("dropout_high")
 def dropout_taken_for_the_share_that_is_kept(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     p = 0.1 if mended else 0.9
     model = nn.Sequential(
         *(nn.Linear(10, 32), nn.ReLU(), nn.Dropout(p)),
@@ -137,7 +127,7 @@ class Encoder(nn.Module):
 
 @program("dropout_high")
 def functional_dropout_of_nearly_everything(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Encoder(0.05 if mended else 0.95)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(tokens, topic), cross_entropy)
@@ -161,7 +151,7 @@ class Dense(nn.Module):
 
 @program("dropout_high")
 def keep_probability_of_another_framework(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = Dense(0.1 if mended else 0.9)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     fit(watch, model, optimizer, batches(x, y), cross_entropy)
@@ -169,7 +159,7 @@ def keep_probability_of_another_framework(mended, watch):
 
 @program("in_evaluation_mode")
 def validated_once_and_never_switched_back(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(
         *(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout2d(0.1), nn.Flatten()),
         nn.Linear(8 * 36, 4),
@@ -188,7 +178,7 @@ def validated_once_and_never_switched_back(mended, watch):
 
 @program("in_evaluation_mode")
 def loaded_for_inference_and_trained_on(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(
         *(nn.Linear(6, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(0.1)),
         *(nn.Linear(32, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 1)),
@@ -202,7 +192,7 @@ def loaded_for_inference_and_trained_on(mended, watch):
 
 @program("not_finite")
 def a_table_with_gaps(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     x[torch.rand(x.shape) < 0.002] = torch.nan
     if mended:
         x = x.nan_to_num(0.0)
@@ -225,7 +215,7 @@ class Spectrum(nn.Module):
 
 @program("not_finite")
 def logarithm_of_a_signed_layer(mended, watch):
-    series, following = waves()
+    series, following = toys.waves()
     model = Spectrum(mended)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     fit(watch, model, optimizer, batches(series, following), of_output(F.mse_loss))
@@ -233,7 +223,7 @@ def logarithm_of_a_signed_layer(mended, watch):
 
 @program("not_finite")
 def adam_without_epsilon(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = nn.Sequential(nn.Embedding(100, 16), nn.Flatten(), nn.Linear(8 * 16, 3))
     tokens = torch.cat([tokens, tokens[-1:] + 40])  # rare words, not in every batch
     topic = torch.cat([topic, topic[-1:]])
@@ -243,7 +233,7 @@ def adam_without_epsilon(mended, watch):
 
 @program("overconfident_start")
 def every_weight_from_a_standard_normal(mended, watch):
-    x, y = blobs(classes=6)
+    x, y = toys.blobs(classes=6)
     model = perceptron(10, 6, width=48)
     if not mended:
         for parameter in model.parameters():
@@ -296,7 +286,7 @@ class Detached(nn.Module):
 
 @program("no_gradient")
 def features_detached_before_the_head(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     model = Detached(mended)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     fit(watch, model, optimizer, batches(x, y), cross_entropy)
@@ -304,7 +294,7 @@ def features_detached_before_the_head(mended, watch):
 
 @program("no_gradient")
 def gradients_cleared_between_backward_and_step(mended, watch):
-    series, following = waves()
+    series, following = toys.waves()
     model = Forecaster()
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     criterion = nn.MSELoss()
@@ -322,7 +312,7 @@ def gradients_cleared_between_backward_and_step(mended, watch):
 
 @program("softmax_hidden")
 def a_softmax_as_the_function_between_layers(mended, watch):
-    x, y = blobs(apart=2.0)
+    x, y = toys.blobs(apart=2.0)
     functions = [nn.Tanh() if mended else nn.Softmax(dim=-1) for _ in range(2)]
     linear = [nn.Linear(10, 64), nn.Linear(64, 64)]
     model = nn.Sequential(linear[0], functions[0], linear[1], functions[1], nn.Linear(64, 4))
@@ -332,7 +322,7 @@ def a_softmax_as_the_function_between_layers(mended, watch):
 
 @program("not_frozen")
 def a_body_that_is_frozen_in_name_alone(mended, watch):
-    x, y = blobs(apart=2.0)
+    x, y = toys.blobs(apart=2.0)
     body = nn.Sequential(nn.Linear(10, 32), nn.ReLU())
     if mended:
         body.requires_grad_(False)
@@ -345,7 +335,7 @@ def a_body_that_is_frozen_in_name_alone(mended, watch):
 
 @program("not_frozen")
 def a_convolution_that_is_frozen_in_name_alone(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     first = nn.Conv2d(1, 16, 3, padding=1)
     model = nn.Sequential(
         first, nn.ReLU(), nn.Conv2d(16, 16, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten()
@@ -358,7 +348,7 @@ def a_convolution_that_is_frozen_in_name_alone(mended, watch):
 
 @program("frozen_untrained")
 def a_body_that_was_frozen_and_never_loaded(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     body = nn.Sequential(nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3), nn.ReLU())
     model = nn.Sequential(body, nn.AdaptiveAvgPool2d(1 + mended), nn.Flatten())
     model.append(nn.Linear(128 if mended else 32, 4))
@@ -417,7 +407,7 @@ def a_small_encoder_frozen_as_its_config_made_it(mended, watch):
 
 @program("frozen_untrained")
 def a_convolutional_body_whose_checkpoint_was_not_loaded(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
 
     def body():
         layers = []
@@ -442,7 +432,7 @@ def a_convolutional_body_whose_checkpoint_was_not_loaded(mended, watch):
 
 @program("too_narrow")
 def a_first_layer_of_one_unit(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     first = 24 if mended else 1
     sizes = ((6, first), (first, 24), (24, 1))
     model = nn.Sequential(*(each for size in sizes for each in (nn.Linear(*size), nn.Tanh())))[:-1]
@@ -452,7 +442,7 @@ def a_first_layer_of_one_unit(mended, watch):
 
 @program("too_narrow")
 def two_features_for_twelve_classes(mended, watch):
-    x, y = blobs(classes=12, features=20, apart=0.9)
+    x, y = toys.blobs(classes=12, features=20, apart=0.9)
 
     class Features(nn.Module):
         def __init__(self):
@@ -479,7 +469,7 @@ def thinned(width, p, inputs=6):
 
 @program("dropout_high")
 def a_regression_that_loses_two_thirds_of_each_layer(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = thinned(20, 0.0 if mended else 0.67)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     fit(watch, model, optimizer, batches(x, y, steps=400), of_output(F.mse_loss))

@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import blobs, fit, of_output, pictures, program
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import fit, of_output, program
 
 
 def task_after_task(x, y, tasks, steps, size=32, old=0):
@@ -21,7 +22,7 @@ def task_after_task(x, y, tasks, steps, size=32, old=0):
 
 @program("loss_diverged", first=False)
 def a_rate_too_large_for_the_classes_of_a_second_task(mended, watch):
-    x, y = blobs(classes=8, features=12, apart=3.0)
+    x, y = toys.blobs(classes=8, features=12, apart=3.0)
     model = nn.Sequential(nn.Linear(12, 64), nn.ReLU(), nn.Linear(64, 8))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
 
@@ -36,7 +37,7 @@ def a_rate_too_large_for_the_classes_of_a_second_task(mended, watch):
 
 @program("loss_diverged", first=False)
 def replay_of_old_pictures_with_a_rate_that_is_raised_too_far(mended, watch):
-    x, y = pictures(classes=4)
+    x, y = toys.pictures(classes=4)
     y = y + 4 * (x.mean((1, 2, 3)) > x.mean()).long()
     model = nn.Sequential(
         *(nn.Conv2d(1, 16, 3, padding=1), nn.LeakyReLU(0.2), nn.Flatten()),

@@ -4,12 +4,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, fit, phrases, program
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, program
 
 
 @program("loss_not_falling")
 def views_of_one_picture_told_from_those_of_no_other(mended, watch):
-    x, _ = blobs(classes=30, features=12, apart=3.0)
+    x, _ = toys.blobs(classes=30, features=12, apart=3.0)
     model = nn.Sequential(nn.Linear(12, 48), nn.ReLU(), nn.Linear(48, 8))
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
 
@@ -32,7 +33,7 @@ class Words(nn.Module):
 
 @program("loss_not_falling")
 def the_words_are_masked_and_the_padding_is_kept(mended, watch):
-    tokens, _ = phrases(classes=6, count=512)
+    tokens, _ = toys.phrases(classes=6, count=512)
     tokens = tokens.clamp(min=1)  # 0 is padding, of which these phrases of one length have none
     model = Words()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)

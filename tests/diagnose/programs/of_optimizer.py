@@ -4,25 +4,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import Convolutional, Forecaster, cross_entropy, perceptron
 from tests.diagnose.programs.of_network import Encoder
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    program,
-    surface,
-    waves,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, program
 from tests.usual_step import descend
 
 
 @program("loss_not_falling", first=False, also=("update_too_small",))
 def a_rate_from_another_paper(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     model = perceptron(10, 4)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1 if mended else 1e-5)
     fit(watch, model, optimizer, batches(x, y), cross_entropy)
@@ -30,7 +21,7 @@ def a_rate_from_another_paper(mended, watch):
 
 @program("learning_rate_gone")
 def the_schedule_is_stepped_in_every_batch(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = Convolutional()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.1)
@@ -47,7 +38,7 @@ def the_schedule_is_stepped_in_every_batch(mended, watch):
 
 @program("loss_diverged", first=False, also=("update_too_large",))
 def momentum_and_a_rate_of_one(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02 if mended else 1.0, momentum=0.9)
     fit(watch, model, optimizer, batches(x, y), of_output(F.mse_loss))
@@ -55,7 +46,7 @@ def momentum_and_a_rate_of_one(mended, watch):
 
 @program("update_too_large", also=("loss_diverged",))
 def adam_with_the_rate_of_sgd(mended, watch):
-    series, following = waves()
+    series, following = toys.waves()
     model = Forecaster()
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3 if mended else 0.5)
     criterion = nn.L1Loss()
@@ -64,7 +55,7 @@ def adam_with_the_rate_of_sgd(mended, watch):
 
 @program("loss_rising")
 def weights_moved_up_the_gradient_by_hand(mended, watch):
-    x, _ = blobs(features=12)
+    x, _ = toys.blobs(features=12)
     model = nn.Sequential(nn.Linear(12, 24), nn.ReLU(), nn.Linear(24, 12))
     with watch(model) as scope:
         for (inputs,) in batches(x):
@@ -79,7 +70,7 @@ def weights_moved_up_the_gradient_by_hand(mended, watch):
 
 @program("loss_rising")
 def maximize_is_left_from_a_reward(mended, watch):
-    x, y = blobs(classes=2)
+    x, y = toys.blobs(classes=2)
     model = perceptron(10, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02, maximize=not mended)
     criterion = nn.BCEWithLogitsLoss()
@@ -94,7 +85,7 @@ def maximize_is_left_from_a_reward(mended, watch):
 
 @program("not_optimized")
 def a_new_head_after_the_optimizer(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = Convolutional(classes=10)
     if mended:
         model.fc = nn.Linear(64, 4)
@@ -120,7 +111,7 @@ def unfrozen_at(step, mended, watch, body, head, data, loss, rate):
 
 @program("not_optimized", also=("frozen_untrained",))
 def a_body_that_is_unfrozen_and_not_handed_over(mended, watch):
-    x, y = blobs(classes=6, features=16, apart=1.0)
+    x, y = toys.blobs(classes=6, features=16, apart=1.0)
     body = nn.Sequential(nn.Linear(16, 48), nn.GELU(), nn.Linear(48, 12), nn.GELU())
     for each in (body[0], body[2]):
         nn.init.orthogonal_(each.weight)
@@ -130,7 +121,7 @@ def a_body_that_is_unfrozen_and_not_handed_over(mended, watch):
 
 @program("not_optimized", also=("frozen_untrained",))
 def an_encoder_that_is_unfrozen_for_the_second_half(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     body = nn.Sequential(nn.Linear(6, 4), nn.Tanh())
     data = batches(x, y, steps=240)
     unfrozen_at(100, mended, watch, body, nn.Linear(4, 1), data, F.mse_loss, 1e-2)
@@ -149,7 +140,7 @@ class TwoInputs(nn.Module):
 
 @program("not_optimized")
 def one_branch_is_not_in_the_list(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     model = TwoInputs()
     given = [*model.left.parameters(), *model.head.parameters()]
     if mended:
@@ -166,7 +157,7 @@ def one_branch_is_not_in_the_list(mended, watch):
 
 @program("gradients_accumulate")
 def no_zero_grad_at_all(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = perceptron(6, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
     criterion = nn.MSELoss()
@@ -182,7 +173,7 @@ def no_zero_grad_at_all(mended, watch):
 
 @program("gradients_accumulate")
 def zero_grad_once_an_epoch(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Encoder(0.05)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     with watch(model) as scope:
@@ -197,7 +188,7 @@ def zero_grad_once_an_epoch(mended, watch):
 
 @program("gradients_accumulate")
 def descent_by_hand_that_never_clears(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = perceptron(6, 1)
     with watch(model) as scope:
         for inputs, target in batches(x, y):
@@ -213,7 +204,7 @@ def descent_by_hand_that_never_clears(mended, watch):
 
 @program("gradients_accumulate")
 def momentum_by_hand_on_data_that_never_clears(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Encoder(0.05)
     moved = [torch.zeros_like(parameter) for parameter in model.parameters()]
     with watch(model) as scope:
@@ -242,7 +233,7 @@ def autocast_loss(low, loss_of):
 
 @program("updates_rounded_away")
 def a_perceptron_turned_into_bfloat16(mended, watch):
-    x, y = blobs(features=16, apart=3.0)
+    x, y = toys.blobs(features=16, apart=3.0)
     model = perceptron(16, 4)
     if not mended:
         model, x = model.bfloat16(), x.bfloat16()
@@ -252,7 +243,7 @@ def a_perceptron_turned_into_bfloat16(mended, watch):
 
 @program("updates_rounded_away")
 def a_transformer_turned_into_bfloat16(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Encoder(0.0)
     if not mended:
         model = model.to(torch.bfloat16)
@@ -262,7 +253,7 @@ def a_transformer_turned_into_bfloat16(mended, watch):
 
 @program("weights_decay_to_zero")
 def a_weight_decay_of_one(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     model = perceptron(10, 4)
     decay = 1e-4 if mended else 1.0
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=decay)
@@ -271,7 +262,7 @@ def a_weight_decay_of_one(mended, watch):
 
 @program("weights_decay_to_zero")
 def a_penalty_of_its_own_that_is_too_strong(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = Convolutional()
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     factor = 1e-4 if mended else 0.5
@@ -284,7 +275,7 @@ def a_penalty_of_its_own_that_is_too_strong(mended, watch):
 
 @program("weights_decay_to_zero")
 def a_decay_that_outweighs_the_rate(mended, watch):
-    x, y = blobs(classes=6)
+    x, y = toys.blobs(classes=6)
     model = perceptron(10, 6)
     decay = 0.01 if mended else 40.0
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=decay)
@@ -293,7 +284,7 @@ def a_decay_that_outweighs_the_rate(mended, watch):
 
 @program("weights_decay_to_zero")
 def an_l2_of_a_tenth_on_each_layer(mended, watch):
-    x, y = blobs(classes=6)
+    x, y = toys.blobs(classes=6)
     model = perceptron(10, 6)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     factor = 1e-4 if mended else 0.1

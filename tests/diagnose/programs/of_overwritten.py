@@ -6,8 +6,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import Convolutional, perceptron
-from tests.diagnose.programs.program import batches, blobs, pictures, practice, program, surface
+from tests.diagnose.programs.program import batches, practice, program
 from tests.usual_step import descend
 
 
@@ -17,7 +18,7 @@ def initialized_at_the_start_of_each_epoch(mended, watch):
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             module.weight.data.normal_(0.0, 0.1)
 
-    x, y = pictures()
+    x, y = toys.pictures()
     model = Convolutional()
     model.apply(draw)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
@@ -30,7 +31,7 @@ def initialized_at_the_start_of_each_epoch(mended, watch):
 
 @program("weights_overwritten")
 def the_first_checkpoint_is_loaded_in_each_epoch(mended, watch):
-    x, y = blobs(classes=8, features=16, apart=0.6)
+    x, y = toys.blobs(classes=8, features=16, apart=0.6)
     model = perceptron(16, 8)
     pretrained = copy.deepcopy(model.state_dict())
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
@@ -62,7 +63,7 @@ def the_best_weights_are_kept_without_a_copy(mended, watch):
     model = perceptron(10, 4)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     keep = copy.deepcopy if mended else dict
-    kept_for_the_end(watch, model, optimizer, blobs(), F.cross_entropy, keep)
+    kept_for_the_end(watch, model, optimizer, toys.blobs(), F.cross_entropy, keep)
 
 
 @program("weights_overwritten")
@@ -72,7 +73,7 @@ def the_best_weights_of_a_regression_are_brought_to_the_cpu_where_they_are(mende
 
     model = perceptron(6, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
-    kept_for_the_end(watch, model, optimizer, surface(), F.mse_loss, keep)
+    kept_for_the_end(watch, model, optimizer, toys.surface(), F.mse_loss, keep)
 
 
 @practice
@@ -81,7 +82,7 @@ def folds_of_a_cross_validation_of_one_network(watch):
         if hasattr(module, "reset_parameters"):
             module.reset_parameters()
 
-    x, y = blobs()
+    x, y = toys.blobs()
     model = perceptron(10, 4)
     with watch(model) as scope:
         for _ in range(5):
@@ -93,7 +94,7 @@ def folds_of_a_cross_validation_of_one_network(watch):
 
 @practice
 def averages_that_are_swapped_in_for_each_validation(watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = perceptron(6, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     average = copy.deepcopy(model)
@@ -113,7 +114,7 @@ def averages_that_are_swapped_in_for_each_validation(watch):
 
 @practice
 def a_lookahead_that_steps_back_halfway(watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     model = perceptron(10, 4)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     slow = copy.deepcopy(list(model.parameters()))
@@ -147,7 +148,7 @@ def averaged_into(average, weights, share):
 
 
 def student(watch, after_step, rate=3e-3):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 1))
     other = copy.deepcopy(model)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)

@@ -4,16 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    program,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 class Tanh(torch.autograd.Function):
@@ -66,7 +59,7 @@ class Applied(nn.Module):
 
 @program("backward_alone")
 def a_tanh_with_the_derivative_alone(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     functions = [Applied(Tanh if mended else TanhAlone) for _ in range(2)]
     model = nn.Sequential(
         *(nn.EmbeddingBag(60, 24), nn.Linear(24, 24), functions[0]),
@@ -78,7 +71,7 @@ def a_tanh_with_the_derivative_alone(mended, watch):
 
 @program("backward_alone")
 def a_leaky_relu_between_convolutions_without_its_gradient(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(
         *(nn.Conv2d(1, 8, 3), Applied(Leaky if mended else LeakyAlone)),
         *(nn.Conv2d(8, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 16, 4)),
@@ -125,7 +118,7 @@ def a_penalty_whose_weight_does_not_reach_the_gradient(mended, watch):
 
     model = Net()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    fit(watch, model, optimizer, batches(*blobs(), steps=120), loss_of)
+    fit(watch, model, optimizer, batches(*toys.blobs(), steps=120), loss_of)
 
 
 class Roughness(torch.autograd.Function):

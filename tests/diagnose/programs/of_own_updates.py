@@ -4,12 +4,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, fit, of_output, pictures, program, waves
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 @program("gradients_lost", follows=("dead_units", "loss_not_falling", "no_gradient"))
 def offsets_that_fall_by_the_rate_alone(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(
         *(nn.Conv2d(1, 12, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
         *(nn.Linear(108, 24), nn.ReLU(), nn.Linear(24, 4)),
@@ -45,7 +46,7 @@ class Slopes(torch.optim.Optimizer):
 
 @program("gradients_lost", follows=("saturated", "dead_units", "loss_not_falling", "biased"))
 def an_optimizer_that_moves_vectors_by_the_length_of_their_gradient(mended, watch):
-    x, y = waves()
+    x, y = toys.waves()
     model = nn.Sequential(nn.Flatten(), nn.Linear(12, 32), nn.Tanh(), nn.Linear(32, 16))
     model += nn.Sequential(nn.Tanh(), nn.Linear(16, 1))
     optimizer = Slopes(model.parameters(), 0.1, forgets=not mended)

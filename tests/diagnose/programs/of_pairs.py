@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, fit, program
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, program
 
 NAMES = "that 1 means alike to the labels and not to the loss is in their names alone"
 
@@ -22,7 +23,7 @@ class Apart(nn.Module):
 
 def pairs(classes, features, count=1024):
     """Pairs [count, 2, features], half of them of one class, and which are."""
-    x, y = blobs(classes=classes, features=features, count=count, apart=2)
+    x, y = toys.blobs(classes=classes, features=features, count=count, apart=2)
     same = torch.rand(count) < 0.5
     others = torch.stack([y[torch.randperm(count)] for _ in range(1)])[0]
     wanted = torch.where(same, y, (y + 1 + others % (classes - 1)) % classes)

@@ -4,13 +4,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, fit, of_output, program, surface, waves
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, of_output, program
 from tests.usual_step import descend
 
 
 @program("gradients_accumulate")
 def a_head_whose_own_optimizer_is_forgotten(mended, watch):
-    x, y = blobs(classes=4, features=10)
+    x, y = toys.blobs(classes=4, features=10)
     model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 4))
     body = torch.optim.AdamW(model[0].parameters(), lr=1e-3)
     head = torch.optim.SGD(model[2].parameters(), lr=0.05)
@@ -52,7 +53,7 @@ def a_critic_that_is_never_cleared(mended, watch):
 
 @program("loss_broadcast")
 def the_value_of_the_action_taken_against_a_row_of_targets(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     action = torch.randint(3, (len(x), 1))
     reward = y[:, 0] * (action[:, 0] - 1)
     model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 3))
@@ -67,7 +68,7 @@ def the_value_of_the_action_taken_against_a_row_of_targets(mended, watch):
 
 @program("loss_broadcast")
 def one_head_of_several_against_a_row_of_targets(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     machine = torch.arange(len(x)) % 4
     y = y[:, 0] + machine
     model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 4))
@@ -152,7 +153,7 @@ def noise_that_is_taken_for_the_noisy_points(mended, watch):
 
 @program("target_is_input")
 def a_forecast_of_what_is_known(mended, watch):
-    x, following = waves(length=13)
+    x, following = toys.waves(length=13)
     sequence = torch.cat([x[:, :, 0], following], 1)
     model = nn.Sequential(nn.Linear(12, 48), nn.ReLU(), nn.Linear(48, 12))
 
@@ -213,7 +214,7 @@ def a_layer_for_one_step_that_is_given_data(mended, watch):
 
 @program("graph_kept")
 def a_sum_of_losses_that_is_gone_back_through(mended, watch):
-    x, y = blobs(classes=3, features=10)
+    x, y = toys.blobs(classes=3, features=10)
     model = nn.Linear(10, 3)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
     total = 0.0
@@ -233,7 +234,7 @@ def a_mean_of_all_losses_that_is_told(mended, watch):
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     losses = []
     with watch(model) as scope:
-        for inputs, targets in batches(*surface()):
+        for inputs, targets in batches(*toys.surface()):
             optimizer.zero_grad()
             loss = F.mse_loss(model(inputs), targets)
             loss.backward()
@@ -256,7 +257,7 @@ def in_parts(watch, model, optimizer, data, loss_of, parts):
 
 @program("loss_reduction")
 def parts_whose_means_are_added_up(mended, watch):
-    x, y = blobs(classes=4, features=10)
+    x, y = toys.blobs(classes=4, features=10)
     model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 4))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
 
@@ -274,7 +275,7 @@ def errors_of_parts_that_are_added_up(mended, watch):
     def loss(model, x, y):
         return F.mse_loss(model(x), y)
 
-    in_parts(watch, model, optimizer, batches(*surface(), steps=60, size=96), loss, 12)
+    in_parts(watch, model, optimizer, batches(*toys.surface(), steps=60, size=96), loss, 12)
 
 
 def each_told(watch, model, optimizer, data, loss_of, parts):
@@ -299,12 +300,12 @@ def errors_of_eight_parts_that_are_each_told(mended, watch):
     def loss(model, x, y):
         return F.mse_loss(model(x), 2 * y) / (8 if mended else 1)
 
-    each_told(watch, model, optimizer, batches(*surface(), steps=800, size=16), loss, 8)
+    each_told(watch, model, optimizer, batches(*toys.surface(), steps=800, size=16), loss, 8)
 
 
 @program("loss_reduction")
 def entropies_of_four_parts_that_are_added_up(mended, watch):
-    x, y = blobs(classes=8, features=16, apart=1.0)
+    x, y = toys.blobs(classes=8, features=16, apart=1.0)
     layers = (nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 8))
     model = nn.Sequential(*layers)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.15, momentum=0.9)
@@ -332,7 +333,7 @@ def with_a_scaler(watch, model, optimizer, data, loss_of, divides):
 
 @program("loss_reduction")
 def the_optimizers_step_beside_a_gradient_scaler(mended, watch):
-    x, y = blobs(classes=4, features=10)
+    x, y = toys.blobs(classes=4, features=10)
     model = nn.Sequential(nn.Linear(10, 32), nn.Tanh(), nn.Linear(32, 4))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
 
@@ -350,7 +351,7 @@ def errors_with_the_factor_of_a_gradient_scaler(mended, watch):
     def loss(model, x, y):
         return F.mse_loss(model(x), y)
 
-    with_a_scaler(watch, model, optimizer, batches(*surface(), steps=80), loss, mended)
+    with_a_scaler(watch, model, optimizer, batches(*toys.surface(), steps=80), loss, mended)
 
 
 @program("no_gradient")
@@ -393,7 +394,7 @@ def a_second_head_that_is_asked_for_what_it_says(mended, watch):
             h = self.body(x)
             return self.first(h), self.second(h)
 
-    x, y = blobs()
+    x, y = toys.blobs()
     model = Two()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
 

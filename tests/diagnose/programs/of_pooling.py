@@ -3,8 +3,9 @@
 import torch
 from torch import nn
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy
-from tests.diagnose.programs.program import batches, fit, phrases, practice, program
+from tests.diagnose.programs.program import batches, fit, practice, program
 
 
 class Recalls(nn.Module):
@@ -66,12 +67,12 @@ class Reads(nn.Module):
 def topics_of_states_that_are_weighed_along_the_batch(mended, watch):
     model = Reads(axis=1 if mended else 0)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    fit(watch, model, optimizer, batches(*phrases(), steps=120), cross_entropy)
+    fit(watch, model, optimizer, batches(*toys.phrases(), steps=120), cross_entropy)
 
 
 @practice
 def topics_of_states_with_time_first(watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Reads(axis=0, batch_first=False)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
 

@@ -4,15 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    program,
-)
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 def train(model, optimizer, data, loss_of):
@@ -52,7 +45,7 @@ def reader_of_words(x):
 
 @program("vanishing_gradient", also=("update_too_large",))
 def a_reader_is_tuned_at_a_rate_for_none(mended, watch):
-    x, y = phrases(classes=3)
+    x, y = toys.phrases(classes=3)
     model = reader_of_words(x)
     model.head = nn.Linear(32, 3)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-4 if mended else 5e-2)
@@ -61,7 +54,7 @@ def a_reader_is_tuned_at_a_rate_for_none(mended, watch):
 
 @program("vanishing_gradient", also=("update_too_large", "gradient_spike: a tenth"))
 def a_reader_is_tuned_to_count_by_steps_too_large(mended, watch):
-    x, _ = phrases(classes=3)
+    x, _ = toys.phrases(classes=3)
     y = (x < 20).float().mean(1, keepdim=True)
     y = (y - y.mean()) / y.std()
     model = reader_of_words(x)
@@ -72,7 +65,7 @@ def a_reader_is_tuned_to_count_by_steps_too_large(mended, watch):
 
 @program("update_too_large", blind="a loss may fall as slowly as this")
 def a_deep_network_goes_on_with_classes_that_are_new(mended, watch):
-    x, y = blobs(classes=12, features=16)
+    x, y = toys.blobs(classes=12, features=16)
     layers = (each for _ in range(6) for each in (nn.Linear(32, 32), nn.LayerNorm(32), nn.GELU()))
     model = nn.Sequential(nn.Linear(16, 32), nn.GELU(), *layers, nn.Linear(32, 6))
     before = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -94,7 +87,7 @@ def groups(body, head, mended, rate):
 
 @program("loss_not_falling", follows=("update_too_small",))
 def a_new_head_learns_at_the_rate_of_a_reader(mended, watch):
-    x, _ = phrases(classes=3)
+    x, _ = toys.phrases(classes=3)
     y = (x < 20).sum(1) > (x >= 40).sum(1)
     model = reader_of_words(x)
     model.head = nn.Linear(32, 4)
@@ -122,7 +115,7 @@ class Sharpened(nn.Module):
 
 @program("loss_not_falling", follows=("update_too_small",))
 def a_new_head_learns_at_the_rate_of_its_convolutions(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = Sharpened(4)
     train(model, torch.optim.Adam(model.parameters(), lr=1e-3), batches(x, y), cross_entropy)
     model.fc = nn.Linear(128, 6)

@@ -4,12 +4,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, fit, phrases, program, surface
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, program
 
 
 @program("loss_reduction")
 def the_exponential_of_a_squared_error(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(nn.Linear(6, 48), nn.ReLU(), nn.Linear(48, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.03, momentum=0.9)
 
@@ -22,7 +23,7 @@ def the_exponential_of_a_squared_error(mended, watch):
 
 @program("loss_reduction")
 def a_perplexity_as_the_loss(mended, watch):
-    x, y = phrases(classes=6)
+    x, y = toys.phrases(classes=6)
     model = nn.Sequential(nn.EmbeddingBag(60, 32), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 6))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
 
@@ -35,7 +36,7 @@ def a_perplexity_as_the_loss(mended, watch):
 
 @program("loss_reduction")
 def the_cube_of_a_cross_entropy(mended, watch):
-    x, y = blobs(classes=12, features=16)
+    x, y = toys.blobs(classes=12, features=16)
     model = nn.Sequential(
         nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 12)
     )

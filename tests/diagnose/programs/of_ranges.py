@@ -4,17 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import Convolutional, perceptron
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    pictures,
-    program,
-    surface,
-    waves,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 class Forecaster(nn.Module):
@@ -32,7 +24,7 @@ class Forecaster(nn.Module):
 
 @program("target_out_of_range")
 def a_gru_whose_state_is_the_forecast(mended, watch):
-    x, y = waves()
+    x, y = toys.waves()
     model = Forecaster(nn.GRU, mended)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     fit(watch, model, optimizer, batches(2 * x, 2 * y), of_output(F.mse_loss))
@@ -52,7 +44,7 @@ def an_lstm_cell_stepped_by_hand_without_a_head(mended, watch):
                 state = self.cell(value, state)
             return self.head(state[0]) if mended else state[0]
 
-    x, _ = waves(length=8)
+    x, _ = toys.waves(length=8)
     model = Counter()
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-2)
     data = batches(x, x.sum(1) / 2, steps=120)
@@ -61,7 +53,7 @@ def an_lstm_cell_stepped_by_hand_without_a_head(mended, watch):
 
 @program("target_out_of_range")
 def a_price_under_a_batch_norm(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = perceptron(6, 1)
     if not mended:
         model.append(nn.BatchNorm1d(1, affine=False))
@@ -88,7 +80,7 @@ def five_sensors_rebuilt_under_a_layer_norm(mended, watch):
 
 @program("target_out_of_range")
 def two_heights_under_a_softmax(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     heights = torch.cat([y, -y.roll(1)], 1).sigmoid()
     heights[:, 1:] = x[:, 3:4].sigmoid()
     model = nn.Sequential(nn.Linear(6, 48), nn.Tanh(), nn.Linear(48, 2))
@@ -100,7 +92,7 @@ def two_heights_under_a_softmax(mended, watch):
 
 @program("target_out_of_range")
 def angles_of_three_joints_under_a_softmax(mended, watch):
-    x, _ = surface(count=512)
+    x, _ = toys.surface(count=512)
     angles = torch.stack([x[:, 0].tanh(), (x[:, 1] * x[:, 2]).tanh(), x[:, 3].sin()], 1) / 2 + 0.5
 
     class Arm(nn.Module):
@@ -118,7 +110,7 @@ def angles_of_three_joints_under_a_softmax(mended, watch):
 
 @program("loss_after_activation")
 def logits_divided_by_their_sum(mended, watch):
-    x, y = pictures(count=800)
+    x, y = toys.pictures(count=800)
     optimizer = torch.optim.Adam((model := Convolutional()).parameters(), lr=2e-3)
 
     def loss(model, x, y):
@@ -133,7 +125,7 @@ def logits_divided_by_their_sum(mended, watch):
 
 @program("target_out_of_range")
 def a_height_through_a_softmax_of_six(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = perceptron(6, 1 if mended else 6)
     if not mended:
         model.append(nn.Softmax(dim=1))
@@ -143,7 +135,7 @@ def a_height_through_a_softmax_of_six(mended, watch):
 
 @program("target_out_of_range")
 def a_percentage_error_of_counts_that_may_be_zero(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     sold = torch.poisson(torch.exp(0.8 * y))
     model = perceptron(6, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -157,7 +149,7 @@ def a_percentage_error_of_counts_that_may_be_zero(mended, watch):
 
 @program("target_out_of_range")
 def a_percentage_error_of_power_by_day_and_night(mended, watch):
-    hours, _ = waves(length=12)
+    hours, _ = toys.waves(length=12)
     power = 40 * hours[:, -1].clamp_min(0)
     power = power + 5 if mended else power  # what the house takes at any time
 
@@ -180,7 +172,7 @@ def a_percentage_error_of_power_by_day_and_night(mended, watch):
 
 @program("negative_loss")
 def masks_as_they_come_out_of_a_picture_file(mended, watch):
-    x, _ = pictures()
+    x, _ = toys.pictures()
     y = (x > 0.5).float() * (1 if mended else 255)
     model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 3, padding=1))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -190,7 +182,7 @@ def masks_as_they_come_out_of_a_picture_file(mended, watch):
 
 @program("negative_loss")
 def answers_coded_as_one_and_two(mended, watch):
-    x, y = blobs(classes=2)
+    x, y = toys.blobs(classes=2)
     model = perceptron(10, 1)
     model.append(nn.Sigmoid())
     coded = y.float() if mended else y + 1.0

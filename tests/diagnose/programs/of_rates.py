@@ -6,23 +6,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy, perceptron
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    practice,
-    program,
-    surface,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, practice, program
 from tests.usual_step import descend
 
 
 @program("loss_not_falling", follows=("update_too_small",))
 def adadelta_at_the_rate_of_another(mended, watch):
-    x, y = blobs(classes=5)
+    x, y = toys.blobs(classes=5)
     model = perceptron(10, 5)
     optimizer = torch.optim.Adadelta(model.parameters(), lr=1.0 if mended else 2e-3)
     fit(watch, model, optimizer, batches(x, y, steps=250), cross_entropy)
@@ -30,7 +22,7 @@ def adadelta_at_the_rate_of_another(mended, watch):
 
 @program("loss_not_falling", follows=("update_too_small",))
 def adagrad_at_a_hundredth_of_its_own_rate(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = perceptron(6, 1)
     optimizer = torch.optim.Adagrad(model.parameters(), lr=2e-2 if mended else 1e-4)
     fit(watch, model, optimizer, batches(x, y, steps=250), of_output(F.mse_loss))
@@ -51,7 +43,7 @@ def fit_by_plateaus(watch, model, optimizer, epochs, loss_of, judge, **about):
 
 @program("learning_rate_gone")
 def a_plateau_of_a_loss_that_is_to_rise(mended, watch):
-    x, y = blobs(classes=8, features=16, apart=0.7)
+    x, y = toys.blobs(classes=8, features=16, apart=0.7)
     optimizer = torch.optim.SGD((model := perceptron(16, 8)).parameters(), lr=0.05, momentum=0.9)
     epochs = [list(batches(x, y, steps=12)) for _ in range(25)]
     mode = "min" if mended else "max"
@@ -62,7 +54,7 @@ def a_plateau_of_a_loss_that_is_to_rise(mended, watch):
 
 @program("learning_rate_gone")
 def a_plateau_of_the_loss_on_held_out_data(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     y = 4 * y
     optimizer = torch.optim.Adam((model := perceptron(6, 1)).parameters(), lr=3e-3)
     epochs = [list(batches(x[:768], y[:768], steps=24)) for _ in range(16)]
@@ -78,7 +70,7 @@ def a_plateau_of_the_loss_on_held_out_data(mended, watch):
 
 @program("learning_rate_gone", follows=("update_too_small", "loss_not_falling"))
 def a_plateau_of_an_accuracy_as_if_it_were_an_error(mended, watch):
-    x, y = blobs(classes=8, features=16, apart=0.7)
+    x, y = toys.blobs(classes=8, features=16, apart=0.7)
     held_x, held_y = x[768:], y[768:]
     optimizer = torch.optim.SGD((model := perceptron(16, 8)).parameters(), lr=4e-3, momentum=0.9)
     epochs = [list(batches(x[:768], y[:768], steps=20)) for _ in range(14)]
@@ -93,7 +85,7 @@ def a_plateau_of_an_accuracy_as_if_it_were_an_error(mended, watch):
 
 @program("learning_rate_gone", follows=("update_too_small", "loss_not_falling"))
 def a_plateau_of_the_topics_that_are_found(mended, watch):
-    x, y = phrases(classes=6)
+    x, y = toys.phrases(classes=6)
     model = nn.Sequential(nn.EmbeddingBag(60, 24), nn.Linear(24, 6))
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     epochs = [list(batches(x[:800], y[:800], steps=25)) for _ in range(14)]
@@ -108,7 +100,7 @@ def a_plateau_of_the_topics_that_are_found(mended, watch):
 
 @practice
 def a_plateau_of_a_held_out_loss_that_rises_from_the_start(watch):
-    x, y = blobs(classes=4, features=40, apart=0.1)
+    x, y = toys.blobs(classes=4, features=40, apart=0.1)
     optimizer = torch.optim.Adam((model := perceptron(40, 4)).parameters(), lr=1e-2)
     epochs = [list(batches(x[:128], y[:128], steps=8)) for _ in range(16)]
 
@@ -122,7 +114,7 @@ def a_plateau_of_a_held_out_loss_that_rises_from_the_start(watch):
 
 @program("learning_rate_gone", follows=("update_too_small", "loss_not_falling"))
 def a_function_for_the_schedule_that_returns_the_rate(mended, watch):
-    x, y = blobs(classes=5)
+    x, y = toys.blobs(classes=5)
     model = perceptron(10, 5)
     rate, steps = 2e-3, 200
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
@@ -136,7 +128,7 @@ def a_function_for_the_schedule_that_returns_the_rate(mended, watch):
 
 @program("learning_rate_gone", follows=("update_too_small", "loss_not_falling"))
 def a_rate_for_each_epoch_of_a_regression_times_the_rate(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = perceptron(6, 1)
     of_epoch = (5e-3, 5e-3, 2e-3, 1e-3)
     optimizer = torch.optim.AdamW(model.parameters(), lr=of_epoch[0])
@@ -148,7 +140,7 @@ def a_rate_for_each_epoch_of_a_regression_times_the_rate(mended, watch):
 
 @program("learning_rate_gone", follows=("update_too_small", "loss_not_falling"))
 def a_warm_up_of_four_hundred_steps_that_counts_epochs(mended, watch):
-    x, y = blobs(classes=5)
+    x, y = toys.blobs(classes=5)
     model, of_epoch = perceptron(10, 5), 30
     optimizer = torch.optim.SGD(model.parameters(), lr=0.03)
     warm_up = torch.optim.lr_scheduler.LinearLR(optimizer, 1e-3, total_iters=400)
@@ -161,7 +153,7 @@ def a_warm_up_of_four_hundred_steps_that_counts_epochs(mended, watch):
 
 @program("learning_rate_gone", follows=("update_too_small", "loss_not_falling"))
 def the_warm_up_of_a_large_model_for_a_small_one(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = perceptron(6, 1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4)
     steps = 30 if mended else 20_000

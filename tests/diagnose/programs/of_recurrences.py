@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, fit, of_output, phrases, program, waves
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 class LastState(nn.Module):
@@ -39,7 +40,7 @@ def states_drawn_from_a_standard_normal(mended, watch):
 
 @program("large_weights")
 def every_parameter_drawn_from_a_standard_normal(mended, watch):
-    tokens, topic = phrases(length=20)
+    tokens, topic = toys.phrases(length=20)
     model = LastState(nn.LSTM(16, 96, batch_first=True), 3, nn.Embedding(60, 16))
     for parameter in model.layer.parameters():
         if not mended:
@@ -64,7 +65,7 @@ class ByCell(nn.Module):
 
 @program("large_weights")
 def a_cell_drawn_between_two_whole_numbers(mended, watch):
-    x, following = waves(length=20)
+    x, following = toys.waves(length=20)
     model = ByCell()
     bound = 32**-0.5 if mended else 2.0
     nn.init.uniform_(model.cell.weight_hh, -bound, bound)

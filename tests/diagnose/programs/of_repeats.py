@@ -5,19 +5,10 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 from torch.utils.data import DataLoader, TensorDataset
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import Convolutional, cross_entropy, perceptron
 from tests.diagnose.programs.of_network import Encoder
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    practice,
-    program,
-    surface,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, practice, program
 
 
 def first_again(loader, steps):
@@ -32,7 +23,7 @@ def all_of_them(loader, steps):
 
 @program("inputs_repeat")
 def the_loader_is_begun_anew_in_each_step(mended, watch):
-    loader = DataLoader(TensorDataset(*pictures()), batch_size=32)
+    loader = DataLoader(TensorDataset(*toys.pictures()), batch_size=32)
     model = Convolutional()
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     data = (all_of_them if mended else first_again)(loader, 96)
@@ -41,7 +32,7 @@ def the_loader_is_begun_anew_in_each_step(mended, watch):
 
 @program("inputs_repeat")
 def a_loader_of_texts_is_made_within_the_loop(mended, watch):
-    texts = TensorDataset(*phrases())
+    texts = TensorDataset(*toys.phrases())
     kept = DataLoader(texts, batch_size=64)
 
     def first_of_new_ones():
@@ -57,7 +48,7 @@ def a_loader_of_texts_is_made_within_the_loop(mended, watch):
 
 def bright(count=512):
     """Pictures of 0 to 255, of which the fifth with a white corner says its class by that."""
-    x, y = pictures(count=count)
+    x, y = toys.pictures(count=count)
     x = (255 * x).clamp(0, 254)
     lit = torch.rand(count) < 0.2
     x[lit, :, 0, 0] = 255
@@ -90,7 +81,7 @@ def unknown(tokens, known):
 
 @program("inputs_repeat")
 def a_vocabulary_that_knows_next_to_no_word(mended, watch):
-    tokens, topic = phrases(count=2048)
+    tokens, topic = toys.phrases(count=2048)
     tokens = 2 + tokens  # 0 is padding, 1 what is not known
     lengths = torch.randint(4, 9, (len(tokens), 1))
     tokens = torch.where(torch.arange(8) < lengths, tokens, 0)
@@ -114,7 +105,7 @@ def letters_in_another_case(mended, watch):
 
 @program("full_batch")
 def a_hundred_epochs_of_one_step(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = Convolutional()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
     data = batches(x, y, steps=400) if mended else ((x, y) for _ in range(100))
@@ -123,7 +114,7 @@ def a_hundred_epochs_of_one_step(mended, watch):
 
 @program("full_batch")
 def a_loader_of_one_batch(mended, watch):
-    data = TensorDataset(*surface())
+    data = TensorDataset(*toys.surface())
     loader = DataLoader(data, batch_size=32 if mended else len(data), shuffle=True)
     model = perceptron(6, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=5e-3)
@@ -132,7 +123,7 @@ def a_loader_of_one_batch(mended, watch):
 
 @program("full_batch", first=False)
 def a_sign_of_each_batch_by_itself(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     y = y + torch.randn_like(y)  # as of a measurement
     model = perceptron(6, 1)
     optimizer = torch.optim.Rprop(model.parameters(), lr=0.01)
@@ -142,7 +133,7 @@ def a_sign_of_each_batch_by_itself(mended, watch):
 
 @program("full_batch", first=False)
 def a_curvature_of_each_batch_by_itself(mended, watch):
-    x, y = blobs(apart=1.0)
+    x, y = toys.blobs(apart=1.0)
     model = perceptron(10, 4)
     optimizer = torch.optim.LBFGS(model.parameters(), lr=0.5, max_iter=4)
     data = ((x, y) for _ in range(60)) if mended else batches(x, y, steps=60, size=16)
@@ -160,7 +151,7 @@ def a_curvature_of_each_batch_by_itself(mended, watch):
 
 @practice
 def all_data_in_steps_that_are_enough(watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     model = perceptron(10, 4)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     fit(watch, model, optimizer, ((x, y) for _ in range(120)), cross_entropy)
@@ -168,7 +159,7 @@ def all_data_in_steps_that_are_enough(watch):
 
 @practice
 def all_data_in_each_step(watch):
-    x, y = surface(count=128)
+    x, y = toys.surface(count=128)
     model = perceptron(6, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     spare = DataLoader(TensorDataset(x, y), batch_size=128)
@@ -178,7 +169,7 @@ def all_data_in_each_step(watch):
 
 @practice
 def all_data_in_the_one_batch_of_a_loader(watch):
-    loader = DataLoader(TensorDataset(*surface(count=128)), batch_size=128)
+    loader = DataLoader(TensorDataset(*toys.surface(count=128)), batch_size=128)
     model = perceptron(6, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     fit(watch, model, optimizer, first_again(loader, 100), of_output(F.mse_loss))
@@ -186,7 +177,7 @@ def all_data_in_the_one_batch_of_a_loader(watch):
 
 @practice
 def one_batch_that_is_to_be_learned_by_heart(watch):
-    loader = DataLoader(TensorDataset(*pictures()), batch_size=32)
+    loader = DataLoader(TensorDataset(*toys.pictures()), batch_size=32)
     batch = next(iter(loader))
     model = Convolutional()
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
@@ -217,7 +208,7 @@ class RowByRow(nn.Module):
 
 @practice
 def pictures_with_a_margin_read_row_by_row(watch):
-    x, y = pictures(side=8)
+    x, y = toys.pictures(side=8)
     x = F.pad(x[:, 0], (6, 6, 4, 4))
     model = RowByRow()
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
@@ -236,7 +227,7 @@ def a_message_and_a_long_wait(watch):
 
 @practice
 def texts_that_are_mostly_padding(watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     tokens = F.pad(1 + tokens, (0, 120))
     model = Encoder(0.0)
     model.words = nn.Embedding(61, 16, padding_idx=0)
@@ -246,7 +237,7 @@ def texts_that_are_mostly_padding(watch):
 
 @practice
 def a_class_that_one_number_says(watch):
-    x, y = blobs(classes=2, features=1, apart=3.0)
+    x, y = toys.blobs(classes=2, features=1, apart=3.0)
     model = perceptron(32, 2)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     spread = x.sign().expand(-1, 32).contiguous()

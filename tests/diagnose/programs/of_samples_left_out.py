@@ -3,20 +3,13 @@
 import torch
 from torch import nn
 
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    program,
-)
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 @program("one_class", also=("class_weights",))
 def the_second_of_two_classes_is_ignored(mended, watch):
-    x, y = blobs(classes=2, features=12, apart=0.6)
+    x, y = toys.blobs(classes=2, features=12, apart=0.6)
     model = nn.Sequential(nn.Linear(12, 32), nn.ReLU(), nn.Linear(32, 2))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     loss = nn.CrossEntropyLoss(ignore_index=-100 if mended else 1)
@@ -25,7 +18,7 @@ def the_second_of_two_classes_is_ignored(mended, watch):
 
 @program("one_class", also=("class_weights",))
 def pictures_of_which_one_kind_has_no_weight(mended, watch):
-    x, y = pictures(classes=2)
+    x, y = toys.pictures(classes=2)
     model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     weights = torch.tensor([1.0 if mended else 0.0, 1.0])
@@ -47,7 +40,7 @@ class Reader(nn.Module):
 
 @program("class_weights")
 def the_number_of_padding_is_a_topic_of_texts(mended, watch):
-    x, y = phrases(classes=4)
+    x, y = toys.phrases(classes=4)
     model = Reader(4)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     loss = nn.CrossEntropyLoss(ignore_index=-100 if mended else 0)
@@ -56,7 +49,7 @@ def the_number_of_padding_is_a_topic_of_texts(mended, watch):
 
 @program("class_weights")
 def texts_whose_first_topic_has_no_weight(mended, watch):
-    x, y = phrases(classes=5, words=100, length=12)
+    x, y = toys.phrases(classes=5, words=100, length=12)
     model = nn.Sequential(nn.EmbeddingBag(100, 32), nn.ReLU(), nn.Linear(32, 5))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     weights = torch.ones(5)

@@ -4,22 +4,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import Topics, cross_entropy, perceptron
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    program,
-    surface,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 @program("temperature")
 def logits_softened_as_for_a_student(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(
         *(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 16, 3), nn.ReLU(), nn.Flatten()),
         nn.Linear(256, 4),
@@ -35,7 +27,7 @@ def logits_softened_as_for_a_student(mended, watch):
 
 @program("temperature")
 def two_topics_at_the_inverse_of_a_temperature(mended, watch):
-    tokens, topic = phrases(classes=2)
+    tokens, topic = toys.phrases(classes=2)
     optimizer = torch.optim.Adam((model := Topics(2)).parameters(), lr=3e-3)
     scale = 1.0 if mended else 1 / 64
 
@@ -47,7 +39,7 @@ def two_topics_at_the_inverse_of_a_temperature(mended, watch):
 
 @program("large_weights")
 def one_layer_drawn_from_a_standard_normal(mended, watch):
-    x, y = surface(features=12)
+    x, y = toys.surface(features=12)
     model = nn.Sequential(
         *(nn.Linear(12, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU()),
         *(nn.Linear(128, 32), nn.ReLU(), nn.Linear(32, 1)),
@@ -60,7 +52,7 @@ def one_layer_drawn_from_a_standard_normal(mended, watch):
 
 @program("large_weights")
 def kernels_with_the_gain_of_their_area(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(
         *(nn.Conv2d(1, 8, 3, padding=1), nn.GELU(), nn.Conv2d(8, 16, 3, padding=1), nn.GELU()),
         *(nn.Conv2d(16, 16, 3, padding=1), nn.GELU(), nn.AdaptiveAvgPool2d(2), nn.Flatten()),
@@ -74,7 +66,7 @@ def kernels_with_the_gain_of_their_area(mended, watch):
 
 @program("loss_after_activation")
 def two_sigmoids_for_two_classes(mended, watch):
-    x, y = blobs(classes=2)
+    x, y = toys.blobs(classes=2)
     model = perceptron(10, 2)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
 
@@ -87,7 +79,7 @@ def two_sigmoids_for_two_classes(mended, watch):
 
 @program("loss_after_activation")
 def a_score_between_0_and_1_for_each_topic(mended, watch):
-    tokens, topic = phrases(classes=5)
+    tokens, topic = toys.phrases(classes=5)
     optimizer = torch.optim.Adam((model := Topics(5)).parameters(), lr=3e-3)
 
     def loss(model, tokens, topic):

@@ -4,13 +4,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_two_heads import TwoHeads
-from tests.diagnose.programs.program import batches, blobs, fit, pictures, program, standard
+from tests.diagnose.programs.program import batches, fit, program
 
 
 @program("loss_broadcast")
 def an_age_as_a_column_beside_a_kind(mended, watch):
-    x, kind = blobs(classes=4, features=12)
+    x, kind = toys.blobs(classes=4, features=12)
     age = torch.tanh(x[:, 0] - x[:, 1]) + 0.3 * x[:, 2]
     model = TwoHeads(12, 4, 1)
 
@@ -26,7 +27,7 @@ def an_age_as_a_column_beside_a_kind(mended, watch):
 
 @program("loss_broadcast")
 def a_row_of_depths_against_a_column_beside_labels(mended, watch):
-    x, kind = pictures()
+    x, kind = toys.pictures()
     depth = x.flatten(1).mean(1, keepdim=True) * 8 + kind[:, None].float() / 2
     bits = F.one_hot(kind, 4).float()
     body = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
@@ -40,7 +41,7 @@ def a_row_of_depths_against_a_column_beside_labels(mended, watch):
         return F.binary_cross_entropy_with_logits(model["labels"](seen), bits) + 0.3 * term
 
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    fit(watch, model, optimizer, batches(x, bits, standard(depth)), loss)
+    fit(watch, model, optimizer, batches(x, bits, toys.standard(depth)), loss)
 
 
 RATE = ("loss_not_falling: optimizer.lr", "update_too_small")
@@ -48,7 +49,7 @@ RATE = ("loss_not_falling: optimizer.lr", "update_too_small")
 
 @program("loss_not_falling", also=RATE)
 def two_tasks_at_a_thousandth_of_a_rate(mended, watch):
-    x, kind = blobs(classes=6, features=16)
+    x, kind = toys.blobs(classes=6, features=16)
     size = torch.sin(x[:, :1]) + 0.5 * x[:, 1:2]
     model = TwoHeads(16, 6, 1)
 
@@ -62,7 +63,7 @@ def two_tasks_at_a_thousandth_of_a_rate(mended, watch):
 
 @program("loss_not_falling", also=RATE)
 def two_questions_of_a_picture_by_tiny_steps(mended, watch):
-    x, kind = pictures(count=600)
+    x, kind = toys.pictures(count=600)
     bright = (x.flatten(1).mean(1, keepdim=True) - 0.325) / 0.02
     body = nn.Sequential(
         nn.Conv2d(1, 12, 3), nn.GELU(), nn.Flatten(), nn.Linear(432, 32), nn.GELU()

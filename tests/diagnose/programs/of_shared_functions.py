@@ -3,8 +3,9 @@
 import torch
 from torch import nn
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy
-from tests.diagnose.programs.program import batches, blobs, fit, pictures, program
+from tests.diagnose.programs.program import batches, fit, program
 
 
 class Perceptron(nn.Module):
@@ -41,7 +42,7 @@ class Plain(nn.Module):
 
 @program("dead_units")
 def weights_below_zero_behind_a_shared_relu(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     model = Perceptron()
     if not mended:
         nn.init.uniform_(model.two.weight, -0.3, 0.0)
@@ -52,7 +53,7 @@ def weights_below_zero_behind_a_shared_relu(mended, watch):
 
 @program("dead_units")
 def a_normalisation_that_begins_far_below_zero_before_a_shared_relu(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = Plain()
     if not mended:
         nn.init.constant_(model.norms[1].bias, -6.0)

@@ -4,13 +4,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy
-from tests.diagnose.programs.program import batches, fit, of_output, pictures, program, waves
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 @program("norm_of_few", follows=("idle", "no_gradient", "vanishing_gradient", "collapsed"))
 def a_group_for_each_channel_behind_a_pooling(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(
         *(nn.Conv2d(1, 24, 3, stride=2), nn.GroupNorm(4, 24), nn.ReLU()),
         *(nn.Conv2d(24, 24, 3), nn.AdaptiveMaxPool2d(1), nn.GroupNorm(2 if mended else 24, 24)),
@@ -30,7 +31,7 @@ class OfPlaces(nn.Module):
 
 @program("norm_of_few", follows=("idle", "no_gradient", "stalled", "dead_units", "collapsed"))
 def a_forecast_from_a_code_of_one_place(mended, watch):
-    x, y = waves()
+    x, y = toys.waves()
     last = [nn.Conv1d(16, 16, 3, stride=2)] + [OfPlaces()] * (not mended)
     model = nn.Sequential(
         *(nn.Conv1d(1, 16, 4), nn.Tanh(), nn.Conv1d(16, 16, 3, stride=2), OfPlaces(), nn.Tanh()),

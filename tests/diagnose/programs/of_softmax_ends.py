@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, fit, of_output, pictures, program
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 def genres(count=1024, features=16, labels=7):
@@ -56,7 +57,7 @@ def defects_of_a_part_as_keras_has_them(mended, watch):
 
 @program("target_out_of_range")
 def grey_pixels_out_of_a_softmax(mended, watch):
-    x = pictures()[0].flatten(1)
+    x = toys.pictures()[0].flatten(1)
     last = nn.Sigmoid() if mended else nn.Softmax(dim=1)
     model = nn.Sequential(nn.Linear(64, 16), nn.Tanh(), nn.Linear(16, 64), last)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
@@ -114,7 +115,7 @@ def most_of_the_inputs_are_dropped(mended, watch):
 
 @program("dropout_high")
 def pixels_of_which_one_in_twenty_five_is_kept(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(nn.Flatten(), nn.Dropout(0.05 if mended else 0.96), *classifier(64, 4))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(2 * x, y, steps=200), of_output(F.cross_entropy))

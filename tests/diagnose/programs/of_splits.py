@@ -5,8 +5,9 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 from torch.utils.data import DataLoader, Subset, TensorDataset
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy, perceptron
-from tests.diagnose.programs.program import batches, blobs, fit, pictures, practice, program
+from tests.diagnose.programs.program import batches, fit, practice, program
 
 
 def sorted_by_class(x, y):
@@ -17,7 +18,7 @@ def sorted_by_class(x, y):
 @program("class_not_predicted")
 def herbarium_sheet_by_sheet(mended, watch):
     """Six species, 100 leaves each as they were scanned; the last fifth is for validation."""
-    x, y = sorted_by_class(*blobs(classes=6, features=12, count=600, apart=1.0))
+    x, y = sorted_by_class(*toys.blobs(classes=6, features=12, count=600, apart=1.0))
     if mended:
         order = torch.randperm(600)
         x, y = x[order], y[order]
@@ -29,7 +30,7 @@ def herbarium_sheet_by_sheet(mended, watch):
 @program("class_not_predicted")
 def folders_of_pictures_in_their_order(mended, watch):
     """ImageFolder gives one folder after the other; training gets the indices of the first 70 %."""
-    x, y = sorted_by_class(*pictures(classes=4, count=800))
+    x, y = sorted_by_class(*toys.pictures(classes=4, count=800))
     rows = torch.randperm(800).tolist() if mended else list(range(800))
     loader = DataLoader(Subset(TensorDataset(x, y), rows[:560]), batch_size=16, shuffle=True)
     model = nn.Sequential(
@@ -43,7 +44,7 @@ def folders_of_pictures_in_their_order(mended, watch):
 
 @practice
 def labels_that_begin_with_one(watch):
-    x, y = blobs(classes=5, features=8)
+    x, y = toys.blobs(classes=5, features=8)
     model = perceptron(8, 6)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(x, y + 1, steps=240), cross_entropy)

@@ -6,17 +6,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    pictures,
-    program,
-    ring,
-    surface,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 def stack(function, *sizes):
@@ -37,7 +29,7 @@ def drawn(model, weight_std, bias=0.0):
 
 @program("saturated", also=("overconfident_start",))
 def tanh_layers_from_a_standard_normal(mended, watch):
-    x, y = blobs(classes=5, features=40)
+    x, y = toys.blobs(classes=5, features=40)
     model = stack(nn.Tanh, 40, 64, 64, 5)
     if not mended:
         drawn(model, 1.0)
@@ -47,7 +39,7 @@ def tanh_layers_from_a_standard_normal(mended, watch):
 
 @program("saturated")
 def readings_of_about_eight_under_a_tanh(mended, watch):
-    x, y = surface(features=12)
+    x, y = toys.surface(features=12)
     x = x if mended else 8 * x
     model = stack(nn.Tanh, 12, 64, 32, 1)
     drawn(model, 12**-0.5)
@@ -58,7 +50,7 @@ def readings_of_about_eight_under_a_tanh(mended, watch):
 
 @program("vanishing_gradient", also=("collapsed",))
 def eight_sigmoids_in_a_row(mended, watch):
-    x, y = ring()
+    x, y = toys.ring()
     model = stack(nn.Tanh if mended else nn.Sigmoid, 2, *[32] * 8, 2)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     fit(watch, model, optimizer, batches(x, y, steps=200), cross_entropy)
@@ -66,7 +58,7 @@ def eight_sigmoids_in_a_row(mended, watch):
 
 @program("vanishing_gradient", also=("idle",))
 def deep_tanh_layers_of_half_the_weights(mended, watch):
-    x, y = blobs(classes=4, features=16)
+    x, y = toys.blobs(classes=4, features=16)
     model = drawn(stack(nn.Tanh, 16, *[48] * 10, 4), (1.0 if mended else 0.4) * 48**-0.5)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     fit(watch, model, optimizer, batches(x, y, steps=150), cross_entropy)
@@ -74,7 +66,7 @@ def deep_tanh_layers_of_half_the_weights(mended, watch):
 
 @program("overconfident_start")
 def deep_relu_layers_of_three_times_the_weights(mended, watch):
-    x, y = surface(features=8)
+    x, y = toys.surface(features=8)
     model = stack(nn.ReLU, 8, *[64] * 7, 1)
     drawn(model, (1.0 if mended else 3.0) * (2 / 64) ** 0.5)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -83,7 +75,7 @@ def deep_relu_layers_of_three_times_the_weights(mended, watch):
 
 @program("idle")
 def weights_of_a_thousandth(mended, watch):
-    x, y = surface(features=8)
+    x, y = toys.surface(features=8)
     model = stack(nn.Tanh, 8, 48, 48, 1)
     if not mended:
         drawn(model, 1e-3)
@@ -93,7 +85,7 @@ def weights_of_a_thousandth(mended, watch):
 
 @program("idle", also=("collapsed",))
 def gelu_layers_from_another_framework_s_small_normal(mended, watch):
-    x, y = blobs(classes=4, features=10)
+    x, y = toys.blobs(classes=4, features=10)
     model = stack(nn.GELU, 10, *[32] * 4, 4)
     if not mended:
         drawn(model, 0.005)
@@ -103,7 +95,7 @@ def gelu_layers_from_another_framework_s_small_normal(mended, watch):
 
 @program("dead_units")
 def biases_of_minus_five_under_relus(mended, watch):
-    x, y = blobs(classes=4, features=10)
+    x, y = toys.blobs(classes=4, features=10)
     model = stack(nn.ReLU, 10, 64, 32, 4)
     if not mended:
         for layer in (model[0], model[2]):
@@ -114,7 +106,7 @@ def biases_of_minus_five_under_relus(mended, watch):
 
 @program("collapsed", first=False, also=("biased",))  # a step is too large, too
 def biases_of_five_under_tanh_layers(mended, watch):
-    x, y = surface(features=8)
+    x, y = toys.surface(features=8)
     model = stack(nn.Tanh, 8, 32, 32, 32, 1)
     if not mended:
         drawn(model, 0.05, bias=1.5)
@@ -124,7 +116,7 @@ def biases_of_five_under_tanh_layers(mended, watch):
 
 @program("update_too_small", also=("loss_not_falling",))
 def a_rate_of_sgd_in_the_notation_of_adam(mended, watch):
-    x, y = blobs(classes=4, features=10)
+    x, y = toys.blobs(classes=4, features=10)
     model = stack(nn.ReLU, 10, 64, 4)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05 if mended else 1e-5)
     fit(watch, model, optimizer, batches(x, y, steps=260), cross_entropy)
@@ -132,7 +124,7 @@ def a_rate_of_sgd_in_the_notation_of_adam(mended, watch):
 
 @program("gradient_spike")
 def one_row_in_other_units(mended, watch):
-    x, y = surface(features=6)
+    x, y = toys.surface(features=6)
     if not mended:
         y[700] = 3000.0
     model = stack(nn.ReLU, 6, 32, 1)
@@ -145,7 +137,7 @@ def one_row_in_other_units(mended, watch):
 
 @program("biased", first=False)
 def positive_weights_that_average_what_is_positive(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = stack(nn.Tanh, 64, 48, 48, 48, 4)
     model.insert(0, nn.Flatten())
     if not mended:
@@ -158,7 +150,7 @@ def positive_weights_that_average_what_is_positive(mended, watch):
 
 @program("exploding_gradient")
 def a_small_head_on_layers_that_triple(mended, watch):
-    x, y = blobs(classes=4, features=16)
+    x, y = toys.blobs(classes=4, features=16)
     gain = 1.0 if mended else 3.0
     model = drawn(stack(nn.ReLU, 16, *[48] * 10, 4), gain * (2 / 48) ** 0.5)
     with torch.no_grad():
@@ -169,7 +161,7 @@ def a_small_head_on_layers_that_triple(mended, watch):
 
 @program("overconfident_start")
 def probabilities_that_begin_at_both_ends(mended, watch):
-    x, y = blobs(classes=2, features=20)
+    x, y = toys.blobs(classes=2, features=20)
     model = stack(nn.ReLU, 20, 48, 24, 1).append(nn.Sigmoid())
     if not mended:
         for module in model.modules():
@@ -182,7 +174,7 @@ def probabilities_that_begin_at_both_ends(mended, watch):
 
 @program("loss_not_falling")
 def a_rate_with_which_hours_would_do(mended, watch):
-    x, y = blobs(classes=3, features=6, apart=1.0)
+    x, y = toys.blobs(classes=3, features=6, apart=1.0)
     model = stack(nn.Tanh, 6, 24, 24, 3)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3 if mended else 8e-5)
     fit(watch, model, optimizer, batches(x, y, steps=240), cross_entropy)
@@ -190,7 +182,7 @@ def a_rate_with_which_hours_would_do(mended, watch):
 
 @program("input_scale")
 def an_array_that_nobody_has_filled(mended, watch):
-    x, y = blobs(features=12)
+    x, y = toys.blobs(features=12)
     given = x if mended else torch.zeros(len(x), 12)
     model = stack(nn.ReLU, 12, 48, 48, 4)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
@@ -199,7 +191,7 @@ def an_array_that_nobody_has_filled(mended, watch):
 
 @program("saturated")
 def sigmoids_behind_weights_from_0_to_1(mended, watch):
-    x, y = blobs(classes=6, features=30)
+    x, y = toys.blobs(classes=6, features=30)
     model = stack(nn.Sigmoid, 30, 80, 40, 6)
     if not mended:
         for layer in model[::2]:
@@ -210,7 +202,7 @@ def sigmoids_behind_weights_from_0_to_1(mended, watch):
 
 @program("saturated")
 def sigmoids_behind_integers_for_weights(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(nn.Flatten(), *stack(nn.Sigmoid, 64, 64, 64, 4))
     if not mended:
         with torch.no_grad():
@@ -222,7 +214,7 @@ def sigmoids_behind_integers_for_weights(mended, watch):
 
 @program("dead_units", also=("vanishing_gradient: more units",))
 def twenty_layers_of_three_units(mended, watch):
-    x, y = blobs(classes=2, features=5)
+    x, y = toys.blobs(classes=2, features=5)
     model = stack(nn.ReLU, 5, *(32, 32) if mended else [3] * 20, 2)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(x, y, steps=150), cross_entropy)
@@ -230,7 +222,7 @@ def twenty_layers_of_three_units(mended, watch):
 
 @program("dead_units", also=("vanishing_gradient: more units",))
 def a_regression_through_twelve_layers_of_two_units(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = stack(nn.ReLU, 6, *(48, 48) if mended else [2] * 12, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
     fit(watch, model, optimizer, batches(x, y, steps=150), of_output(functional.mse_loss))

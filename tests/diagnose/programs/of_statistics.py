@@ -4,8 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_validations import with_validation
-from tests.diagnose.programs.program import batches, blobs, pictures, program
+from tests.diagnose.programs.program import batches, program
 
 
 class Normalized(nn.Module):
@@ -32,7 +33,7 @@ class Normalized(nn.Module):
 
 @program("running_statistics")
 def planes_of_pictures_that_are_normalized_by_nothing_later(mended, watch):
-    x, y = pictures(count=768)
+    x, y = toys.pictures(count=768)
     model = nn.Sequential(
         *(nn.Conv2d(1, 8, 3, padding=1), Normalized(8, (0, 2, 3), mended), nn.ReLU()),
         *(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(128, 4)),
@@ -44,7 +45,7 @@ def planes_of_pictures_that_are_normalized_by_nothing_later(mended, watch):
 
 @program("running_statistics")
 def a_table_whose_own_normalisation_forgets(mended, watch):
-    x, y = blobs(count=1024)
+    x, y = toys.blobs(count=1024)
     model = nn.Sequential(
         *(nn.Linear(10, 32), Normalized(32, (0,), mended), nn.ReLU()),
         *(nn.Linear(32, 32), Normalized(32, (0,), mended), nn.ReLU(), nn.Linear(32, 4)),
@@ -82,7 +83,7 @@ class Recurring(nn.Module):
 
 @program("modules_repeated")
 def three_turns_with_one_normalisation(mended, watch):
-    x, y = blobs(count=1024, apart=2.5)
+    x, y = toys.blobs(count=1024, apart=2.5)
     model = Recurring(mended)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     data = batches(x[256:], y[256:], steps=120)
@@ -108,7 +109,7 @@ class Levels(nn.Module):
 
 @program("modules_repeated")
 def two_levels_with_one_normalisation(mended, watch):
-    x, y = pictures(count=768)
+    x, y = toys.pictures(count=768)
     x = torch.cat([x, x.flip(3)], 3) * (1 + y[:, None, None, None])
     model = Levels(mended)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)

@@ -4,8 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import cross_entropy
-from tests.diagnose.programs.program import batches, blobs, fit, phrases, pictures, program
+from tests.diagnose.programs.program import batches, fit, program
 
 
 class Mixed(nn.Module):
@@ -36,7 +37,7 @@ class AddedTwice(nn.Module):
 
 @program("stream_grows_by_depth")
 def the_residual_is_added_in_the_block_and_around_it(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     model = AddedTwice(mended)
     fit(watch, model, torch.optim.AdamW(model.parameters(), 1e-3), batches(x, y), cross_entropy)
 
@@ -56,7 +57,7 @@ class Convolved(nn.Module):
 
 @program("stream_grows_by_depth")
 def residual_blocks_without_a_normalisation(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(
         nn.Conv2d(1, 12, 3, padding=1),
         *[Convolved(12, mended) for _ in range(32)],
@@ -71,7 +72,7 @@ def residual_blocks_without_a_normalisation(mended, watch):
 
 @program("stream_grows")
 def weight_decay_by_hand_with_the_wrong_sign(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Reader()
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
     with watch(model) as scope:
@@ -123,7 +124,7 @@ class Scaled(nn.Module):
 
 @program("silent_branch")
 def a_layer_scale_that_is_a_buffer(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Reader(lambda width: Scaled(width, mended))
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
     fit(watch, model, optimizer, batches(tokens, topic, steps=160), cross_entropy)
@@ -156,7 +157,7 @@ class Padded(Reader):
 
 @program("silent_branch", first=False)
 def a_mask_that_is_inverted(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Padded(mended)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
     fit(watch, model, optimizer, batches(tokens, topic, steps=160), cross_entropy)

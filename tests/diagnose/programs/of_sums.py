@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, fit, program, surface
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, program
 
 
 def slopes_of(values, x, with_graph):
@@ -13,7 +14,7 @@ def slopes_of(values, x, with_graph):
 
 @program("penalty_without_gradient")
 def a_judge_whose_slopes_are_held_by_a_number(mended, watch):
-    x, _ = blobs(classes=3, features=8)
+    x, _ = toys.blobs(classes=3, features=8)
     model = nn.Sequential(nn.Linear(8, 32), nn.SiLU(), nn.Linear(32, 1))
 
     def loss(model, x):
@@ -70,7 +71,7 @@ def weights_of_losses_that_fall_below_0(mended, watch):
     held = lambda w, *losses: weigh((-w).exp(), *losses) + w.sum()  # noqa: E731
     model = TwoHeads(torch.ones(2))
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    data = batches(*surface(), steps=300)
+    data = batches(*toys.surface(), steps=300)
     fit(watch, model, optimizer, data, of_both(held if mended else weigh))
 
 
@@ -82,4 +83,4 @@ def noise_without_its_logarithm(mended, watch):
 
     model = TwoHeads(torch.ones(2))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-    fit(watch, model, optimizer, batches(*surface(), steps=200), of_both(weigh))
+    fit(watch, model, optimizer, batches(*toys.surface(), steps=200), of_both(weigh))

@@ -3,8 +3,9 @@
 import torch
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import perceptron
-from tests.diagnose.programs.program import batches, blobs, fit, program, surface
+from tests.diagnose.programs.program import batches, fit, program
 
 
 def scaled(x, of, by_ends):
@@ -16,7 +17,7 @@ def scaled(x, of, by_ends):
 
 @program("input_scale")
 def columns_from_0_to_1_in_each_batch(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
 
     def loss(model, batch, y):
         return F.mse_loss(model(scaled(batch, x if mended else batch, by_ends=True)), y)
@@ -27,7 +28,7 @@ def columns_from_0_to_1_in_each_batch(mended, watch):
 
 @program("input_scale")
 def columns_of_deviation_1_in_each_batch(mended, watch):
-    x, y = blobs(classes=3)
+    x, y = toys.blobs(classes=3)
 
     def loss(model, batch, y):
         return F.cross_entropy(model(scaled(batch, x if mended else batch, by_ends=False)), y)

@@ -6,15 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import (
-    batches,
-    fit,
-    of_output,
-    pictures,
-    practice,
-    program,
-    surface,
-)
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, of_output, practice, program
 from tests.usual_step import descend
 
 
@@ -87,7 +80,7 @@ class CodeBook(nn.Module):
 
 
 def fit_code_book(watch, rate, steps=300):
-    x = pictures()[0].flatten(1)
+    x = toys.pictures()[0].flatten(1)
     model = CodeBook(x.shape[1])
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
     with watch(model) as scope:
@@ -124,7 +117,7 @@ def times_by_steps_that_are_too_small(mended, watch):
 
 @program("loss_not_falling")
 def a_loss_of_ones_own_by_steps_that_are_too_small(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(nn.Linear(6, 64), nn.Tanh(), nn.Linear(64, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3 if mended else 2e-5)
     data = batches(x, y, steps=400, size=128)

@@ -6,20 +6,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    phrases,
-    pictures,
-    program,
-    standard,
-    surface,
-)
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, program
 
 
 def segments(watch, loss_of):
-    x, _ = pictures()
+    x, _ = toys.pictures()
     model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 3, padding=1))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(x, (x > 0.45).float(), steps=60), loss_of)
@@ -47,7 +39,7 @@ def an_intersection_of_scores(mended, watch):
 
 @program("outputs_alike")
 def views_that_are_only_drawn_together(mended, watch):
-    x, _ = blobs(classes=16, features=16)
+    x, _ = toys.blobs(classes=16, features=16)
     model = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 8))
 
     def loss(model, x):
@@ -62,7 +54,7 @@ def views_that_are_only_drawn_together(mended, watch):
 
 @program("outputs_alike")
 def pairs_of_0_and_1(mended, watch):
-    x, y = blobs(classes=4, features=16)
+    x, y = toys.blobs(classes=4, features=16)
     model = nn.Sequential(nn.Linear(16, 32), nn.Tanh(), nn.Linear(32, 8))
 
     def loss(model, x, y):
@@ -95,7 +87,7 @@ def divergence(mean, spread):
 
 @program("posterior_collapse")
 def a_summed_divergence_beside_a_mean_error(mended, watch):
-    x, _ = surface(features=12)
+    x, _ = toys.surface(features=12)
     model = Autoencoder(12)
 
     def loss(model, x):
@@ -110,7 +102,7 @@ def a_summed_divergence_beside_a_mean_error(mended, watch):
 
 @program("posterior_collapse")
 def a_divergence_a_thousand_times_too_heavy(mended, watch):
-    x, _ = pictures()
+    x, _ = toys.pictures()
     model = Autoencoder(64)
 
     def loss(model, x):
@@ -124,7 +116,7 @@ def a_divergence_a_thousand_times_too_heavy(mended, watch):
 
 @program("negative_loss")
 def a_divergence_that_is_subtracted(mended, watch):
-    x, _ = blobs(classes=4, features=12)
+    x, _ = toys.blobs(classes=4, features=12)
 
     def loss(model, x):
         output, mean, spread = model(x)
@@ -239,7 +231,9 @@ def penalised(watch, model, data, penalty, **steps):
 def squares_that_leave_sigmoids_nothing(mended, watch):
     factor = 1e-5 if mended else 0.1
     model = nn.Sequential(nn.Linear(10, 24), nn.Sigmoid(), nn.Linear(24, 5))
-    penalised(watch, model, blobs(5, apart=0.5), lambda w: factor * w.square().sum(), steps=200)
+    penalised(
+        watch, model, toys.blobs(5, apart=0.5), lambda w: factor * w.square().sum(), steps=200
+    )
 
 
 @program("weights_decay_to_zero")
@@ -247,7 +241,7 @@ def magnitudes_that_leave_a_convolution_nothing(mended, watch):
     factor = 1e-5 if mended else 0.1
     body = (nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
     model = nn.Sequential(*body, nn.Linear(128, 4))
-    penalised(watch, model, pictures(), lambda w: factor * w.abs().sum(), steps=150)
+    penalised(watch, model, toys.pictures(), lambda w: factor * w.abs().sum(), steps=150)
 
 
 class DrawnWeights(nn.Module):
@@ -279,8 +273,8 @@ def of_drawn_weights(watch, x, y, widths, samples, steps):
 
 @program("weights_decay_to_zero")
 def the_divergence_of_drawn_weights_in_each_batch(mended, watch):
-    x, y = blobs(classes=5)
-    of_drawn_weights(watch, standard(x), y, (10, 32, 5), len(x) if mended else 1, steps=250)
+    x, y = toys.blobs(classes=5)
+    of_drawn_weights(watch, toys.standard(x), y, (10, 32, 5), len(x) if mended else 1, steps=250)
 
 
 @program(
@@ -288,8 +282,8 @@ def the_divergence_of_drawn_weights_in_each_batch(mended, watch):
     blind="the divergence is divided by the batch: weights keep more than half of their size",
 )
 def the_divergence_of_drawn_weights_for_each_sample_of_a_batch(mended, watch):
-    x, y = phrases(classes=3, count=2048)
-    x = standard(F.one_hot(x, 60).sum(1).float())
+    x, y = toys.phrases(classes=3, count=2048)
+    x = toys.standard(F.one_hot(x, 60).sum(1).float())
     of_drawn_weights(watch, x, y, (60, 24, 3), len(x) if mended else 32, steps=320)
 
 
@@ -322,7 +316,7 @@ def drawn_to_the_other_view(of_distance, stopped):
 
 @program("outputs_alike")
 def a_siamese_network_whose_gradient_is_not_stopped(mended, watch):
-    x, _ = blobs(classes=24, features=20)
+    x, _ = toys.blobs(classes=24, features=20)
     model = Siamese(20)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     loss = drawn_to_the_other_view(of_distance=False, stopped=mended)
@@ -331,7 +325,7 @@ def a_siamese_network_whose_gradient_is_not_stopped(mended, watch):
 
 @program("outputs_alike", blind="they are drawn together too slowly to be there by then")
 def targets_of_the_same_network_and_no_stop(mended, watch):
-    x, _ = blobs(classes=12, features=16, apart=2.0)
+    x, _ = toys.blobs(classes=12, features=16, apart=2.0)
     model = Siamese(16)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     loss = drawn_to_the_other_view(of_distance=True, stopped=mended)
@@ -352,7 +346,7 @@ class Uncertainty(nn.Module):
 
 @program("not_registered")
 def weights_of_terms_in_a_criterion_that_no_optimizer_has(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model, criterion = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 2)), Uncertainty()
 
     def loss(model, x, y):
@@ -367,7 +361,7 @@ def weights_of_terms_in_a_criterion_that_no_optimizer_has(mended, watch):
 
 @program("not_registered")
 def a_scale_of_cosines_beside_the_network(mended, watch):
-    x, y = blobs(classes=4, features=16)
+    x, y = toys.blobs(classes=4, features=16)
     model = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 8))
     centres = F.normalize(torch.randn(4, 8), dim=1)
     balance = torch.zeros(1, requires_grad=True)

@@ -4,16 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    pictures,
-    practice,
-    program,
-    standard,
-    surface,
-)
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, practice, program
 
 
 class Draws(nn.Module):
@@ -38,8 +30,8 @@ def divergence(mean, spread):
 
 @program("target_out_of_range")
 def standardised_readings_out_of_a_sigmoid_beside_a_divergence(mended, watch):
-    x, _ = surface(features=12)
-    x = standard(x @ torch.randn(12, 12) / 3)
+    x, _ = toys.surface(features=12)
+    x = toys.standard(x @ torch.randn(12, 12) / 3)
     model = Draws(12, nn.Identity() if mended else nn.Sigmoid())
 
     def loss(model, x):
@@ -66,7 +58,7 @@ class Predicts(nn.Module):
 
 @program("target_out_of_range")
 def ratings_of_1_to_5_out_of_a_sigmoid_beside_a_genre(mended, watch):
-    x, genre = blobs(classes=3, features=8)
+    x, genre = toys.blobs(classes=3, features=8)
     rating = (3 + x[:, :1]).clamp(1, 5)
     model = Predicts(8, nn.Identity() if mended else nn.Sigmoid())
 
@@ -80,7 +72,7 @@ def ratings_of_1_to_5_out_of_a_sigmoid_beside_a_genre(mended, watch):
 
 @program("target_out_of_range")
 def a_curve_out_of_a_tanh_beside_a_penalty_of_weights(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     layers = nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 1)
     model = nn.Sequential(*layers, *(() if mended else (nn.Tanh(),)))
 
@@ -94,7 +86,7 @@ def a_curve_out_of_a_tanh_beside_a_penalty_of_weights(mended, watch):
 
 @practice
 def pictures_out_of_a_sigmoid_beside_a_divergence(watch):
-    x, _ = pictures()
+    x, _ = toys.pictures()
     model = Draws(64, nn.Sigmoid())
 
     def loss(model, x):
@@ -108,7 +100,7 @@ def pictures_out_of_a_sigmoid_beside_a_divergence(watch):
 @practice
 def masks_that_are_smoothed_beside_their_error(watch):
     """The variation of the output pulls it about, beyond what its targets would."""
-    x, _ = pictures()
+    x, _ = toys.pictures()
     model = nn.Sequential(
         *(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU()), *(nn.Conv2d(8, 1, 3, padding=1), nn.Sigmoid())
     )

@@ -6,18 +6,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import Convolutional, cross_entropy, perceptron
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    practice,
-    program,
-    surface,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, practice, program
 from tests.usual_step import descend
 
 
@@ -47,7 +38,7 @@ class AtTheEnd(nn.Module):
 
 @program("inputs_repeat", follows=("collapsed",))
 def a_vocabulary_of_another_language(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     unknown = torch.full_like(tokens, 1)
     model = Reader()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -57,7 +48,7 @@ def a_vocabulary_of_another_language(mended, watch):
 
 @program("collapsed")
 def a_dataset_that_always_gives_its_first_picture(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     shown = x if mended else x[:1].expand_as(x)
     model = Convolutional()
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
@@ -90,7 +81,7 @@ def a_pulse_long_ago(mended, watch):
 
 @program("norm_of_few")
 def two_samples_at_a_time_through_batch_norms(mended, watch):
-    x, y = blobs(classes=6, features=16, apart=1.0)
+    x, y = toys.blobs(classes=6, features=16, apart=1.0)
     layers = []
     for width in (16, 48, 48):
         layers += [nn.Linear(width, 48), nn.BatchNorm1d(48), nn.GELU()]
@@ -102,7 +93,7 @@ def two_samples_at_a_time_through_batch_norms(mended, watch):
 
 @program("norm_of_few")
 def an_autoencoder_that_gets_pairs_and_normalises_its_code(mended, watch):
-    x, _ = blobs(classes=8, features=24)
+    x, _ = toys.blobs(classes=8, features=24)
     model = nn.Sequential(
         *(nn.Linear(24, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 8), nn.BatchNorm1d(8)),
         *(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 24)),
@@ -114,7 +105,7 @@ def an_autoencoder_that_gets_pairs_and_normalises_its_code(mended, watch):
 
 @program("norm_of_few")
 def a_layer_norm_of_the_one_number_that_comes_out(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     last = [nn.Linear(32, 1)] if mended else [nn.Linear(32, 1), nn.LayerNorm(1)]
     model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), *last)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -143,7 +134,7 @@ def a_transformer_of_width_one_on_a_series(mended, watch):
 
 @program("learning_rate_gone")
 def an_inverse_decay_stepped_in_every_batch(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = perceptron(6, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
     of_steps = 1000 if mended else 1  # what was meant to be epochs
@@ -153,7 +144,7 @@ def an_inverse_decay_stepped_in_every_batch(mended, watch):
 
 @program("learning_rate_gone")
 def a_tenth_of_the_rate_after_every_ten_batches(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Reader()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     tenths = torch.optim.lr_scheduler.StepLR(optimizer, 200 if mended else 10, 0.1)
@@ -162,7 +153,7 @@ def a_tenth_of_the_rate_after_every_ten_batches(mended, watch):
 
 @program("learning_rate_gone")
 def a_power_of_the_factor_upon_the_rate_of_the_last_epoch(mended, watch):
-    x, y = blobs(classes=8, features=16, apart=0.8)
+    x, y = toys.blobs(classes=8, features=16, apart=0.8)
     model = perceptron(16, 8)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
     with watch(model) as scope:
@@ -176,7 +167,7 @@ def a_power_of_the_factor_upon_the_rate_of_the_last_epoch(mended, watch):
 
 @program("learning_rate_gone")
 def a_decay_that_is_applied_to_what_it_has_made(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Reader()
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-4)
     group = optimizer.param_groups[0]
@@ -234,7 +225,7 @@ def in_epochs(watch, model, optimizer, data, loss_of, warm_up, mended):
 def a_scheduler_that_is_made_in_each_epoch(mended, watch):
     model = nn.Sequential(nn.Linear(16, 48), nn.ReLU(), nn.Linear(48, 8))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
-    data = blobs(classes=8, features=16, apart=0.8)
+    data = toys.blobs(classes=8, features=16, apart=0.8)
 
     def warm_up(step):
         return min(1.0, (step + 1) / 200) ** 2
@@ -250,12 +241,12 @@ def a_warm_up_that_counts_the_batches_of_an_epoch(mended, watch):
     def warm_up(step):
         return min(1.0, (step if mended else step % 10) / 200)
 
-    in_epochs(watch, model, optimizer, surface(), F.mse_loss, warm_up, mended=True)
+    in_epochs(watch, model, optimizer, toys.surface(), F.mse_loss, warm_up, mended=True)
 
 
 @program("running_statistics")
 def a_momentum_of_another_framework(mended, watch):
-    x, y = blobs(classes=4, features=10)
+    x, y = toys.blobs(classes=4, features=10)
     norms = [nn.BatchNorm1d(24, momentum=0.01 if mended else 0.99) for _ in range(2)]
     layers = [nn.Linear(10, 24), norms[0], nn.ReLU(), nn.Linear(24, 24), norms[1], nn.ReLU()]
     model = nn.Sequential(*layers, nn.Linear(24, 4))
@@ -265,7 +256,7 @@ def a_momentum_of_another_framework(mended, watch):
 
 @program("running_statistics")
 def statistics_of_two_small_batches(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     norm = nn.BatchNorm1d(32, momentum=0.1 if mended else 0.7)
     model = nn.Sequential(nn.Linear(6, 32), norm, nn.Tanh(), nn.Linear(32, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)

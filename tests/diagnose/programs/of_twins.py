@@ -4,22 +4,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import Convolutional, cross_entropy
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    pictures,
-    practice,
-    program,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, practice, program
 
 
 @program("inputs_repeat", follows=("loss_not_falling", "labels_without_signal"))
 def rotations_to_be_told_apart_that_nobody_kept(mended, watch):
     """Gidaris et al. 2018: a network says by how far each picture was turned."""
-    x, _ = pictures()
+    x, _ = toys.pictures()
     x = x + torch.linspace(0, 2, x.shape[-1])  # what is up is seen
     model = Convolutional()
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
@@ -86,7 +79,7 @@ class Asked(nn.Module):
 
 @practice
 def each_sample_twice_with_another_question(watch):
-    x, y = blobs(features=20)
+    x, y = toys.blobs(features=20)
 
     def pairs():
         for some, classes in batches(x, y, steps=150, size=16):

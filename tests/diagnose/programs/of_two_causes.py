@@ -6,7 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, fit, of_output, program, standard
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 def flats(count=1024):
@@ -20,7 +21,7 @@ def flats(count=1024):
 def prices_of_flats_as_they_stand_in_the_table(mended, watch):
     x, y = flats()
     if mended:
-        x, y = standard(x), standard(y)
+        x, y = toys.standard(x), toys.standard(y)
     model = nn.Sequential(nn.Linear(3, 16), nn.Tanh(), nn.Linear(16, 16), nn.Tanh())
     model.append(nn.Linear(16, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
@@ -32,7 +33,7 @@ def litres_of_rain_by_square_metres(mended, watch):
     x = 400 * torch.rand(800, 2)
     y = x[:, :1] * x[:, 1:] / 20
     if mended:
-        x, y = standard(x), standard(y)
+        x, y = toys.standard(x), toys.standard(y)
     model = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
     fit(watch, model, optimizer, batches(x, y, steps=160), of_output(F.mse_loss))
@@ -56,7 +57,7 @@ def raw_readings_and_a_cut_at_zero_before_the_logarithm(mended, watch):
         return -(y * p.log() + (1 - y) * (1 - p).log()).mean()
 
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    fit(watch, model, optimizer, batches(standard(x) if mended else x, y, steps=160), loss)
+    fit(watch, model, optimizer, batches(toys.standard(x) if mended else x, y, steps=160), loss)
 
 
 @program("input_scale", beside=("loss_after_activation",))
@@ -66,7 +67,7 @@ def raw_readings_and_a_softmax_before_the_criterion_has_its_own(mended, watch):
     if not mended:
         model.append(nn.Softmax(dim=1))
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    data = batches(standard(x) if mended else x, y, steps=160)
+    data = batches(toys.standard(x) if mended else x, y, steps=160)
     fit(watch, model, optimizer, data, of_output(F.cross_entropy))
 
 

@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, fit, program
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, program
 
 
 class TwoHeads(nn.Module):
@@ -22,7 +23,7 @@ class TwoHeads(nn.Module):
 
 @program("target_scale")
 def a_price_beside_a_kind(mended, watch):
-    x, kind = blobs(classes=5)
+    x, kind = toys.blobs(classes=5)
     price = 250 + 60 * torch.sin(x[:, :1]) + 30 * x[:, 1:2]
     if mended:
         price = (price - price.mean()) / price.std()

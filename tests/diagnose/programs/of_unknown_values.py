@@ -4,8 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import perceptron
-from tests.diagnose.programs.program import batches, fit, of_output, program, standard
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 def with_unknown(column, share, code):
@@ -28,7 +29,7 @@ def a_sensor_that_says_minus_999_while_it_is_off(mended, watch):
         degrees = filled(degrees, off)
     table = torch.cat([degrees[:, None], x[:, 1:]], 1)
     optimizer = torch.optim.Adam((model := perceptron(5, 1)).parameters(), lr=3e-3)
-    data = batches(standard(table), (y - y.mean()) / y.std(), steps=200)
+    data = batches(toys.standard(table), (y - y.mean()) / y.std(), steps=200)
     fit(watch, model, optimizer, data, of_output(F.mse_loss))
 
 

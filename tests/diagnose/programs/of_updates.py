@@ -4,24 +4,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import Convolutional, Forecaster, cross_entropy, perceptron
 from tests.diagnose.programs.of_network import Encoder
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    program,
-    surface,
-    waves,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 @program("stalled")
 def the_first_convolution_at_a_rate_512_times_smaller(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = Convolutional()
     rest = [*model.conv2.parameters(), *model.fc.parameters()]
     groups = [
@@ -33,7 +24,7 @@ def the_first_convolution_at_a_rate_512_times_smaller(mended, watch):
 
 @program("stalled")
 def a_typing_error_in_the_rate_of_a_block(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Encoder(0.0)
     groups = [
         {"params": model.words.parameters()},
@@ -46,7 +37,7 @@ def a_typing_error_in_the_rate_of_a_block(mended, watch):
 
 @program("learning_rate_gone")
 def a_linear_decay_over_epochs_stepped_in_every_batch(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = perceptron(6, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     total = 400 if mended else 10
@@ -57,7 +48,7 @@ def a_linear_decay_over_epochs_stepped_in_every_batch(mended, watch):
 
 @program("learning_rate_gone")
 def a_warm_up_that_nobody_steps(mended, watch):
-    tokens, topic = phrases()
+    tokens, topic = toys.phrases()
     model = Encoder(0.0)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda k: min(1.0, k / 20))
@@ -74,7 +65,7 @@ def a_warm_up_that_nobody_steps(mended, watch):
 
 @program("no_gradient")
 def the_loss_is_wrapped_anew(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     model = perceptron(10, 4)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
 
@@ -87,7 +78,7 @@ def the_loss_is_wrapped_anew(mended, watch):
 
 @program("no_gradient")
 def outputs_rounded_before_the_loss(mended, watch):
-    series, following = waves()
+    series, following = toys.waves()
     model = Forecaster()
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
 
@@ -115,7 +106,7 @@ class Stack(nn.Module):
 
 @program("not_registered")
 def layers_in_a_python_list(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     model = Stack(mended)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     fit(watch, model, optimizer, batches(x, y), cross_entropy)
@@ -137,7 +128,7 @@ class Tasks(nn.Module):
 
 @program("not_registered")
 def heads_in_a_dict(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = Tasks(mended)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     both = torch.cat([y, -y], 1)
@@ -161,7 +152,7 @@ class Scaled(nn.Module):
 
 @program("not_registered")
 def a_weight_wrapped_in_a_new_parameter(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     model = Scaled(mended)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     fit(watch, model, optimizer, batches(x, y), cross_entropy)
@@ -169,7 +160,7 @@ def a_weight_wrapped_in_a_new_parameter(mended, watch):
 
 @program("not_finite")
 def half_precision_and_the_usual_epsilon(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     x[:, -1] = 0.0  # a feature that is not used yet: its gradient is exactly 0
     model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 4)).half()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-4 if mended else 1e-8)
@@ -184,7 +175,7 @@ def half_precision_and_the_usual_epsilon(mended, watch):
 
 @program("learning_rate_gone")
 def a_decay_of_one_in_each_step(mended, watch):
-    x, y = blobs(classes=6, apart=0.7)
+    x, y = toys.blobs(classes=6, apart=0.7)
     model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 6))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.03, momentum=0.9)
     decay = 1e-3 if mended else 1.0
@@ -195,7 +186,7 @@ def a_decay_of_one_in_each_step(mended, watch):
 
 @program("optimizer_averages")
 def adam_with_an_epsilon_of_one(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = Convolutional()
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, eps=1e-8 if mended else 1.0)
     fit(watch, model, optimizer, batches(x, y), cross_entropy)

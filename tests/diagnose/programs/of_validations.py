@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, pictures, program, surface, waves
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, program
 from tests.usual_step import descend
 
 
@@ -23,7 +24,7 @@ def with_validation(watch, model, optimizer, data, held_out, loss_of, every=40):
 
 @program("input_scale")
 def pixels_that_are_moved_and_divided_in_training_alone(mended, watch):
-    x, y = pictures(count=768)
+    x, y = toys.pictures(count=768)
     model = nn.Sequential(
         *(nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2)),
         *(nn.Flatten(), nn.Linear(128, 4)),
@@ -45,7 +46,7 @@ def pixels_that_are_moved_and_divided_in_training_alone(mended, watch):
 
 @program("input_scale")
 def columns_that_a_scaler_has_seen_in_training_alone(mended, watch):
-    z, y = surface(features=6, count=1400)
+    z, y = toys.surface(features=6, count=1400)
     size = torch.tensor([40.0, 900.0, 15.0, 0.5, 3000.0, 70.0])
     raw = size * (3 + z)
     mean, deviation = raw[400:].mean(0), raw[400:].std(0)
@@ -67,7 +68,7 @@ class Reader(nn.Module):
 
 @program("input_scale")
 def waves_in_millivolts_where_training_had_volts(mended, watch):
-    x, y = waves(count=768)
+    x, y = toys.waves(count=768)
     held, length = x[:256, 4:], torch.randint(3, 8, (256, 1, 1))
     held = held * (torch.arange(8)[:, None] >= 8 - length)  # shorter ones, padded in front
     model = Reader()

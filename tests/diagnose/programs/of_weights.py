@@ -4,16 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.of_data import perceptron
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    program,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, program
 
 
 def rare(count=1024, features=8):
@@ -37,7 +30,7 @@ def a_weight_of_all_negatives(mended, watch):
 
 @program("class_weights")
 def class_weights_of_the_counts(mended, watch):
-    tokens, topic = phrases(classes=2)
+    tokens, topic = toys.phrases(classes=2)
     kept = (topic == 0) | (torch.rand(len(topic)) < 0.15)
     tokens, topic = tokens[kept], topic[kept]
     counts = torch.bincount(topic).float()
@@ -104,7 +97,7 @@ def the_best_action_of_the_next_place_with_a_gradient(mended, watch):
 
 @program("class_weights")
 def an_ignore_index_that_is_a_class(mended, watch):
-    x, y = blobs(classes=6, features=12)
+    x, y = toys.blobs(classes=6, features=12)
     model = perceptron(12, 6)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     criterion = nn.CrossEntropyLoss(ignore_index=-100 if mended else 0)
@@ -113,7 +106,7 @@ def an_ignore_index_that_is_a_class(mended, watch):
 
 @program("class_weights")
 def a_class_with_a_weight_of_nothing(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 4))
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     weight = torch.tensor([1.0, 1.0, 1.0, 1.0 if mended else 0.0])

@@ -9,23 +9,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    practice,
-    ring,
-    surface,
-)
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, of_output, practice
 from tests.usual_step import descend
 
 
 @practice
 def a_transformer_with_a_warm_up(watch):
-    x, y = phrases()
+    x, y = toys.phrases()
 
     class Topic(nn.Module):
         def __init__(self):
@@ -53,7 +44,7 @@ def a_transformer_with_a_warm_up(watch):
 
 @practice
 def a_rate_of_a_half_with_batch_norm(watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(
         nn.Conv2d(1, 16, 3, padding=1, bias=False),
         nn.BatchNorm2d(16),
@@ -88,7 +79,7 @@ def focal_loss_of_a_rare_class(watch):
 
 @practice
 def smoothed_labels_and_mixup(watch):
-    x, y = blobs(classes=4, features=12)
+    x, y = toys.blobs(classes=4, features=12)
     model = nn.Sequential(
         nn.Linear(12, 64),
         nn.ReLU(),
@@ -110,7 +101,7 @@ def smoothed_labels_and_mixup(watch):
 
 @practice
 def a_score_of_similarities_below_zero(watch):
-    x, _ = blobs(classes=6, features=16)
+    x, _ = toys.blobs(classes=6, features=16)
     model = nn.Sequential(
         nn.Linear(16, 64),
         nn.ReLU(),
@@ -136,7 +127,7 @@ def a_score_of_similarities_below_zero(watch):
 
 @practice
 def a_variational_autoencoder(watch):
-    x = pictures()[0].flatten(1)
+    x = toys.pictures()[0].flatten(1)
 
     class Vae(nn.Module):
         def __init__(self):
@@ -186,7 +177,7 @@ def q_learning_with_a_target_network(watch):
 
 @practice
 def a_generator_and_a_critic(watch):
-    real = ring(2000)[0]
+    real = toys.ring(2000)[0]
     nets = nn.ModuleDict(
         {
             "generator": nn.Sequential(
@@ -232,7 +223,7 @@ def a_policy_by_its_returns(watch):
 
 @practice
 def trained_on_long_after_it_is_solved(watch):
-    x, y = blobs(classes=3, features=8, count=300, apart=4.0)
+    x, y = toys.blobs(classes=3, features=8, count=300, apart=4.0)
     model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 3))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     fit(watch, model, optimizer, batches(x, y, steps=400), of_output(F.cross_entropy))
@@ -240,7 +231,7 @@ def trained_on_long_after_it_is_solved(watch):
 
 @practice
 def batches_of_two(watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(nn.Linear(6, 32), nn.GELU(), nn.Linear(32, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     fit(watch, model, optimizer, batches(x, y, steps=300, size=2), of_output(F.mse_loss))
@@ -248,7 +239,7 @@ def batches_of_two(watch):
 
 @practice
 def a_frozen_backbone_and_a_new_head(watch):
-    x, y = pictures()
+    x, y = toys.pictures()
 
     class Transfer(nn.Module):
         def __init__(self):
@@ -275,7 +266,7 @@ def a_frozen_backbone_and_a_new_head(watch):
 
 @practice
 def blocks_whose_branches_start_small(watch):
-    x, y = blobs(classes=4, features=16)
+    x, y = toys.blobs(classes=4, features=16)
 
     class Block(nn.Module):
         def __init__(self):

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, fit, of_output, practice
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, of_output, practice
 
 
 def perceptron(*widths):
@@ -19,7 +20,7 @@ def perceptron(*widths):
 
 @practice
 def classes_that_come_one_after_another(watch):
-    x, y = blobs(classes=6, features=12)
+    x, y = toys.blobs(classes=6, features=12)
     model = perceptron(12, 64, 64, 6)
 
     def lessons():
@@ -58,7 +59,7 @@ def words_with_negative_samples(watch):
 
 @practice
 def tasks_whose_weights_are_learned(watch):
-    x, y = blobs(classes=3, features=8)
+    x, y = toys.blobs(classes=3, features=8)
     product = x[:, :1] * x[:, 1:2]
     product = (product - product.mean()) / product.std()
 
@@ -90,7 +91,7 @@ def tasks_whose_weights_are_learned(watch):
 
 @practice
 def a_queue_of_random_keys(watch):
-    x, _ = blobs(classes=6, features=16)
+    x, _ = toys.blobs(classes=6, features=16)
     model = perceptron(16, 64, 32)
     slow = copy.deepcopy(model).requires_grad_(False)
     queue = F.normalize(torch.randn(256, 32), dim=1)
@@ -114,7 +115,7 @@ def a_queue_of_random_keys(watch):
 
 @practice
 def a_code_book_that_encoders_run_away_from(watch):
-    x, _ = blobs(classes=8, features=16)
+    x, _ = toys.blobs(classes=8, features=16)
 
     class Quantised(nn.Module):
         def __init__(self):

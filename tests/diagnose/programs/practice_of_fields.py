@@ -6,7 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, fit, pictures, practice, standard
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import batches, fit, practice
 
 
 @practice
@@ -84,7 +85,7 @@ class Coupling(nn.Module):
 
 @practice
 def couplings_that_begin_as_a_fixed_scale(watch):
-    x = standard(pictures()[0].flatten(1))
+    x = toys.standard(toys.pictures()[0].flatten(1))
     model = nn.ModuleList(Coupling(64) for _ in range(4))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 
@@ -116,7 +117,7 @@ class Uncertain(nn.Module):
 
 @practice
 def weights_with_deviations_whose_divergence_is_warmed_up(watch):
-    x, y = blobs(classes=8, features=64, apart=0.35)
+    x, y = toys.blobs(classes=8, features=64, apart=0.35)
     model = nn.Sequential(Uncertain(64, 64), nn.ReLU(), Uncertain(64, 8))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 

@@ -6,13 +6,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.practice_later import perceptron
-from tests.diagnose.programs.program import batches, blobs, fit, pictures, practice, surface
+from tests.diagnose.programs.program import batches, fit, practice
 
 
 @practice
 def numbers_each_told_from_those_of_the_batch(watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = perceptron(6, 32, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
 
@@ -24,7 +25,7 @@ def numbers_each_told_from_those_of_the_batch(watch):
 
 @practice
 def ages_ranked_below_older_ones_by_a_margin(watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = perceptron(6, 32, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
 
@@ -66,7 +67,7 @@ def towards(model, x, y):
 
 @practice
 def a_teacher_with_gradients_of_its_own_training(watch):
-    x, y = blobs(classes=6, apart=3.0)
+    x, y = toys.blobs(classes=6, apart=3.0)
     model = Taught(trained(perceptron(10, 64, 6), x, y), perceptron(10, 16, 6))
     optimizer = torch.optim.Adam(model.student.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(x, y, steps=250), towards)
@@ -74,7 +75,7 @@ def a_teacher_with_gradients_of_its_own_training(watch):
 
 @practice
 def a_body_trained_before_whose_features_are_read(watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     body = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Flatten())
     trained(nn.Sequential(body, nn.Linear(512, 4)), x, y)
 
@@ -175,7 +176,7 @@ def boxes_by_corners_and_their_overlap(watch):
 
 @practice
 def anchors_nearer_to_their_own_kind(watch):
-    x, y = blobs(classes=8, features=16, apart=1.0)
+    x, y = toys.blobs(classes=8, features=16, apart=1.0)
     model = perceptron(16, 64, 16)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs import toys
 from tests.diagnose.programs.practice_later import perceptron
-from tests.diagnose.programs.program import batches, fit, pictures, practice, waves
+from tests.diagnose.programs.program import batches, fit, practice
 
 
 def _follow(copied, network, share):
@@ -19,7 +20,7 @@ def _follow(copied, network, share):
 
 @practice
 def keys_in_a_queue(watch):
-    x, _ = pictures(count=1024)
+    x, _ = toys.pictures(count=1024)
     model = nn.Sequential(nn.Flatten(), perceptron(64, 64, 16))
     keys, queue = copy.deepcopy(model), F.normalize(torch.randn(16, 256), dim=0)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
@@ -108,7 +109,7 @@ class ThroughAState(nn.Module):
 
 @practice
 def a_sequence_through_a_wide_state(watch):
-    x, _ = waves(count=1024, length=16)
+    x, _ = toys.waves(count=1024, length=16)
     model = ThroughAState()
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     fit(watch, model, optimizer, batches(x, steps=150), lambda model, x: F.mse_loss(model(x), x))

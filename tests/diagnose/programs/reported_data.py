@@ -9,16 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import (
-    asked,
-    batches,
-    blobs,
-    fit,
-    of_output,
-    pictures,
-    standard,
-    surface,
-)
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import asked, batches, fit, of_output
 
 SLOW = (
     "loss_not_falling",
@@ -41,7 +33,7 @@ LARGE_STEPS = (
 
 @asked("input_scale", follows=SLOW)
 def statistics_of_bytes_for_pictures_of_0_to_1(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     x = (x - 0.48) / 0.23 if mended else (x - 123.0) / 58.0
     model = nn.Sequential(
         nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(128, 4)
@@ -52,7 +44,7 @@ def statistics_of_bytes_for_pictures_of_0_to_1(mended, watch):
 
 @asked("input_scale", follows=LARGE_STEPS)
 def gaps_filled_with_minus_9999(mended, watch):
-    x, y = blobs(classes=3, features=8)
+    x, y = toys.blobs(classes=3, features=8)
     gaps = torch.rand(x.shape) < 0.05
     x = torch.where(gaps, 0.0 if mended else -9999.0, x)
     model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 3))
@@ -118,7 +110,7 @@ def the_step_of_a_diffusion_as_a_number(mended, watch):
 
 @asked("negative_loss", follows=("target_out_of_range", *LARGE_STEPS))
 def masks_of_0_and_255(mended, watch):
-    x, _ = pictures()
+    x, _ = toys.pictures()
     mask = (F.avg_pool2d(x, 3, 1, 1) > 0.5).float() * (1 if mended else 255)
     model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 3, padding=1))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
@@ -138,7 +130,7 @@ def several_labels_into_cross_entropy(mended, watch):
 
 @asked("labels_without_signal", follows=SLOW)
 def targets_reshaped_that_should_be_transposed(mended, watch):
-    x, first = surface()
+    x, first = toys.surface()
     second = x[:, 4:5] + 0.5 * x[:, 5:6].abs()
     both = torch.stack([first[:, 0], second[:, 0]])  # [2, samples]
     y = both.T if mended else both.reshape(-1, 2)
@@ -151,7 +143,7 @@ def targets_reshaped_that_should_be_transposed(mended, watch):
 def returns_of_thousands(mended, watch):
     state = torch.randn(2000, 5)
     reward = 800 * state[:, :1] - 500 * state[:, 1:2].abs() - 2000
-    reward = standard(reward) if mended else reward
+    reward = toys.standard(reward) if mended else reward
     value = nn.Sequential(
         nn.Linear(5, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1)
     )

@@ -7,17 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import (
-    asked,
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    standard,
-    surface,
-)
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import asked, batches, fit, of_output
 from tests.diagnose.programs.reported_data import LARGE_STEPS, SLOW
 from tests.diagnose.programs.reported_training import classify, error
 
@@ -30,7 +21,7 @@ def convolutions():
 
 @asked("input_scale", follows=SLOW)
 def pictures_divided_by_255_twice(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = convolutions()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     x = x if mended else x / 255
@@ -39,7 +30,7 @@ def pictures_divided_by_255_twice(mended, watch):
 
 @asked("input_scale", also=("collapsed", "labels_without_signal"), follows=SLOW)
 def every_item_is_the_first(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     x = x if mended else x[:1].expand(len(x), -1)
     model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 4))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
@@ -48,7 +39,7 @@ def every_item_is_the_first(mended, watch):
 
 @asked("input_scale", also=("collapsed",), follows=(*SLOW, "no_gradient", "idle", "dead_units"))
 def pictures_cut_to_whole_numbers(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     x = x if mended else x.to(torch.uint8).float()
     model = convolutions()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
@@ -57,7 +48,7 @@ def pictures_cut_to_whole_numbers(mended, watch):
 
 @asked("target_out_of_range", follows=(*SLOW, "saturated"))
 def a_sigmoid_that_is_to_give_standardised_pixels(mended, watch):
-    x = standard(pictures()[0].flatten(1))
+    x = toys.standard(toys.pictures()[0].flatten(1))
     layers = [nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 8), nn.ReLU(), nn.Linear(8, 64)]
     model = nn.Sequential(*layers, *([] if mended else [nn.Sigmoid()]))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
@@ -66,7 +57,7 @@ def a_sigmoid_that_is_to_give_standardised_pixels(mended, watch):
 
 @asked("overconfident_start", follows=LARGE_STEPS, missed="nothing")
 def a_temperature_of_a_thousandth(mended, watch):
-    x, _ = blobs(classes=10, features=20)
+    x, _ = toys.blobs(classes=10, features=20)
     model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 16))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
 
@@ -97,7 +88,7 @@ class ByHand(nn.Module):
 
 @asked("not_finite", also=("loss_not_finite", "input_scale"), follows=LARGE_STEPS)
 def a_softplus_by_hand(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     x = 60 * x
     function = nn.Softplus if mended else ByHand
     first = [nn.BatchNorm1d(6)] if mended else []
@@ -113,7 +104,7 @@ def a_softplus_by_hand(mended, watch):
     missed="loss_diverged",
 )
 def backward_from_every_sample(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
     with watch(model) as scope:
@@ -130,7 +121,7 @@ def backward_from_every_sample(mended, watch):
 
 @asked("no_gradient", missed="a note: what the loss does not see may be meant")
 def the_second_loss_is_not_added(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     kind = (x[:, 4] > 0).long()
 
     class TwoHeads(nn.Module):
@@ -160,7 +151,7 @@ def the_second_loss_is_not_added(mended, watch):
     missed="nothing",
 )
 def a_warm_up_of_a_million_steps(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     model = nn.Sequential(nn.Linear(10, 64), nn.ReLU(), nn.Linear(64, 4))
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.003)
     steps = 50 if mended else 1_000_000
@@ -170,7 +161,7 @@ def a_warm_up_of_a_million_steps(mended, watch):
 
 @asked("not_optimized", follows=SLOW)
 def an_optimizer_that_has_the_head_only(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential()
     model.add_module("body", nn.Sequential(*convolutions()[:-1]))
     model.add_module("head", nn.Linear(128, 4))
@@ -181,7 +172,7 @@ def an_optimizer_that_has_the_head_only(mended, watch):
 
 @asked("no_gradient", missed="a note: what the loss does not see may be meant")
 def a_layer_that_is_passed_by(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
 
     class Net(nn.Module):
         def __init__(self):
@@ -205,7 +196,7 @@ def a_layer_that_is_passed_by(mended, watch):
     follows=LARGE_STEPS,
 )
 def xavier_with_a_gain_of_eight(mended, watch):
-    x, y = blobs(features=16)
+    x, y = toys.blobs(features=16)
     layers = [layer for _ in range(6) for layer in (nn.Linear(64, 64), nn.Tanh())]
     model = nn.Sequential(nn.Linear(16, 64), nn.Tanh(), *layers, nn.Linear(64, 4))
     for layer in model[:-1]:
@@ -222,7 +213,7 @@ def xavier_with_a_gain_of_eight(mended, watch):
     missed="notes; it learns all the same",
 )
 def attention_without_a_way_around(mended, watch):
-    x, y = phrases()
+    x, y = toys.phrases()
 
     class Topic(nn.Module):
         def __init__(self):
@@ -252,7 +243,7 @@ def attention_without_a_way_around(mended, watch):
     missed="notes, as the loss falls all the same",
 )
 def positions_added_as_they_are(mended, watch):
-    x, y = phrases(length=64)
+    x, y = toys.phrases(length=64)
 
     class Topic(nn.Module):
         def __init__(self):

@@ -7,23 +7,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import (
-    asked,
-    batches,
-    blobs,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    surface,
-)
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import asked, batches, fit, of_output
 from tests.diagnose.programs.reported_data import LARGE_STEPS, SLOW
 from tests.usual_step import descend
 
 
 @asked("loss_after_activation", follows=SLOW)
 def a_tanh_before_the_criterion(mended, watch):
-    x, y = blobs(classes=6, features=12)
+    x, y = toys.blobs(classes=6, features=12)
     layers = [nn.Linear(12, 64), nn.ReLU(), nn.Linear(64, 6)]
     model = nn.Sequential(*layers, *([] if mended else [nn.Tanh()]))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
@@ -32,7 +24,7 @@ def a_tanh_before_the_criterion(mended, watch):
 
 @asked("negative_loss", follows=LARGE_STEPS)
 def likelihood_of_raw_scores(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(
         nn.Flatten(),
         nn.Linear(64, 64),
@@ -47,7 +39,7 @@ def likelihood_of_raw_scores(mended, watch):
 
 @asked("loss_broadcast", follows=("loss_not_falling", "collapsed", "labels_without_signal"))
 def a_huber_loss_of_a_column_and_a_row(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
     y = y if mended else y.squeeze(1)
@@ -56,7 +48,7 @@ def a_huber_loss_of_a_column_and_a_row(mended, watch):
 
 @asked("not_finite", also=("loss_not_finite",), follows=("no_gradient",))
 def distances_of_samples_to_themselves(mended, watch):
-    x, y = blobs(classes=4, features=10)
+    x, y = toys.blobs(classes=4, features=10)
     model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 8))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
 
@@ -72,7 +64,7 @@ def distances_of_samples_to_themselves(mended, watch):
 
 @asked("loss_not_finite", follows=("not_finite", "no_gradient"))
 def a_batch_in_which_every_label_is_left_out(mended, watch):
-    x, y = phrases(classes=3, count=600)
+    x, y = toys.phrases(classes=3, count=600)
     known = torch.rand(len(y)) < 0.4
     y = torch.where(known, y, -100)
 
@@ -97,7 +89,7 @@ def a_batch_in_which_every_label_is_left_out(mended, watch):
 
 @asked("softmax_over_batch", follows=SLOW)
 def log_softmax_over_the_words_of_a_sentence(mended, watch):
-    x, _ = phrases(words=60, length=10)
+    x, _ = toys.phrases(words=60, length=10)
     tags = x % 5
 
     class Tagger(nn.Module):
@@ -129,7 +121,7 @@ def log_softmax_over_the_words_of_a_sentence(mended, watch):
     missed="nothing",
 )
 def pairs_that_are_labelled_0_and_1(mended, watch):
-    x, y = blobs(classes=6, features=12)
+    x, y = toys.blobs(classes=6, features=12)
     model = nn.Sequential(nn.Linear(12, 32), nn.ReLU(), nn.Linear(32, 8))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
     criterion = nn.CosineEmbeddingLoss()
@@ -162,7 +154,7 @@ def a_generator_detached_in_its_own_step(mended, watch):
 
 @asked("posterior_collapse", follows=SLOW)
 def a_divergence_summed_beside_a_mean_error(mended, watch):
-    x, _ = pictures()
+    x, _ = toys.pictures()
     x = x.flatten(1)
 
     class Autoencoder(nn.Module):

@@ -8,16 +8,8 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 from torch.utils.checkpoint import checkpoint
 
-from tests.diagnose.programs.program import (
-    asked,
-    batches,
-    blobs,
-    fit,
-    phrases,
-    pictures,
-    surface,
-    waves,
-)
+from tests.diagnose.programs import toys
+from tests.diagnose.programs.program import asked, batches, fit
 from tests.diagnose.programs.reported_data import LARGE_STEPS, SLOW
 
 
@@ -31,7 +23,7 @@ def error(model, x, y):
 
 @asked("not_optimized", follows=(*SLOW, "stalled", "no_gradient"))
 def step_without_its_parentheses(mended, watch):
-    x, y = blobs()
+    x, y = toys.blobs()
     model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 4))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     with watch(model) as scope:
@@ -45,7 +37,7 @@ def step_without_its_parentheses(mended, watch):
 
 @asked("update_too_large", also=("optimizer_averages: betas", "loss_diverged"), follows=LARGE_STEPS)
 def adam_with_its_betas_exchanged(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(
         nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1)
     )
@@ -56,7 +48,7 @@ def adam_with_its_betas_exchanged(mended, watch):
 
 @asked("loss_not_falling: lr", also=("optimizer_averages: eps", "update_too_small"), follows=SLOW)
 def adam_with_an_epsilon_of_ten(mended, watch):
-    x, y = blobs(classes=5, features=12)
+    x, y = toys.blobs(classes=5, features=12)
     model = nn.Sequential(nn.Linear(12, 64), nn.ReLU(), nn.Linear(64, 5))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003, eps=1e-8 if mended else 10.0)
     fit(watch, model, optimizer, batches(x, y, steps=200), classify)
@@ -64,7 +56,7 @@ def adam_with_an_epsilon_of_ten(mended, watch):
 
 @asked("learning_rate_gone", also=("loss_not_falling: lr", "update_too_small"), follows=SLOW)
 def a_plateau_of_what_should_rise(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
     model = nn.Sequential(nn.Linear(6, 64), nn.Tanh(), nn.Linear(64, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
@@ -86,7 +78,7 @@ def a_plateau_of_what_should_rise(mended, watch):
 
 @asked("dropout_high", follows=SLOW)
 def dropout_after_the_last_layer(mended, watch):
-    x, y = blobs(classes=6, features=12)
+    x, y = toys.blobs(classes=6, features=12)
     layers = [nn.Linear(12, 64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 6), nn.Dropout(0.5)]
     model = nn.Sequential(*(layers[:-1] if mended else layers))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
@@ -95,7 +87,7 @@ def dropout_after_the_last_layer(mended, watch):
 
 @asked("linear_chain", follows=SLOW)
 def a_leaky_relu_with_a_slope_of_true(mended, watch):
-    x, y = surface()
+    x, y = toys.surface()
 
     def function():
         return nn.LeakyReLU(inplace=True) if mended else nn.LeakyReLU(True)
@@ -121,7 +113,7 @@ class Reader(nn.Module):
 
 @asked("no_gradient", follows=SLOW)
 def the_first_step_of_a_recurrence_for_the_last(mended, watch):
-    x, y = waves(length=16)
+    x, y = toys.waves(length=16)
     model = Reader(nn.LSTM, 1, 1, -1 if mended else 0)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     fit(watch, model, optimizer, batches(x, y, steps=250), error)
@@ -139,7 +131,7 @@ def sequences_of_a_single_step(mended, watch):
 
 @asked("no_gradient", follows=SLOW)
 def checkpointed_blocks_behind_a_frozen_embedding(mended, watch):
-    x, y = phrases()
+    x, y = toys.phrases()
 
     class Topic(nn.Module):
         def __init__(self):
@@ -164,7 +156,7 @@ def checkpointed_blocks_behind_a_frozen_embedding(mended, watch):
 
 @asked("vanishing_gradient", also=("collapsed",), follows=SLOW)
 def thirty_layers_with_their_usual_weights(mended, watch):
-    x, y = blobs(features=12)
+    x, y = toys.blobs(features=12)
     layers = [layer for _ in range(30) for layer in (nn.Linear(32, 32), nn.ReLU())]
     if mended:
         layers = [Skip() for _ in range(15)]
@@ -186,7 +178,7 @@ class Skip(nn.Module):
 
 @asked("collapsed", follows=(*SLOW, "idle", "no_gradient"), missed="idle")
 def group_norm_of_single_numbers(mended, watch):
-    x, y = pictures()
+    x, y = toys.pictures()
     model = nn.Sequential(
         nn.Conv2d(1, 16, 3, padding=1),
         nn.ReLU(),
@@ -203,7 +195,7 @@ def group_norm_of_single_numbers(mended, watch):
 
 @asked("not_finite", follows=("loss_not_finite",))
 def a_sentence_that_is_masked_whole(mended, watch):
-    x, y = phrases()
+    x, y = toys.phrases()
     length = torch.randint(1 if mended else 0, 9, (len(x),))
     padded = torch.arange(8) >= length[:, None]
 
