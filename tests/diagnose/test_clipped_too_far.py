@@ -61,6 +61,18 @@ def test_gradients_that_change_by_a_hundredth_are():
     assert any(noted([2e-5] * 8, of_layer=(1e-6, 1.011e-6)))
 
 
+def test_what_a_trainer_clips_after_gradients_are_measured_is_a_clip_as_well():
+    figures = Figures.empty(LAYERS, range(8))
+    figures["gradient_norm"][:] = norms = np.array([0.3, 0.5, 0.4, 0.6] * 2)
+    figures["clip_factor"][:] = 2e-5 / norms
+    figures["weight_grad_rms"][:, 0] = norms * np.array([0.1, 0.2] * 4)
+    judged = clipped_too_far(figures, Thresholds(), Memory(Roles(LAYERS)))
+    assert judged.severity is not None
+    assert judged.values[7, 0] == pytest.approx(2e-5)
+    figures["clip_factor"][:] = 1
+    assert clipped_too_far(figures, Thresholds(), Memory(Roles(LAYERS))).severity is None
+
+
 @pytest.mark.parametrize(("times", "told"), [(1.0, True), (10.0, True), (30.0, False)])
 def test_a_hundredth_is_a_clip_where_steps_go_by_the_size_of_the_gradient(times, told):
     figures = Figures.empty(LAYERS, range(8))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.measured.figures import Flags, Series
+from layerscope.diagnose.measured.figures import Flags, Series, Values
 from layerscope.diagnose.questions.in_each_look import LOOKS, in_each_look
 from layerscope.diagnose.questions.median import known_median
 
@@ -34,13 +34,15 @@ def clipped_too_far(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
     gradients of layers' weights have changed: they are clipped to it. Or the share of the samples
     that get no gradient, of a loss whose errors are cut off above.
     """
-    norms = figures["gradient_norm"].astype(np.float64)
+    left = _left_by_a_trainer(figures)
+    norms = figures["gradient_norm"] * left
+    of_weights = figures["weight_grad_rms"] * left[:, np.newaxis]
     ill = np.zeros(len(norms), bool)
-    limits = _limits(figures)
+    limits = _limits(figures, of_weights)
     seen, of_layers = memory.of_run("norms", 3), memory.of_layers("gradients", 2)
     looks, low, high = seen
     for row in np.flatnonzero(~np.isnan(norms)).tolist():
-        norm, gradients = norms[row], figures["weight_grad_rms"][row]
+        norm, gradients = norms[row], of_weights[row]
         looks, low, high = np.nan_to_num(looks) + 1, np.fmin(low, norm), np.fmax(high, norm)
         of_layers[:] = np.fmin(of_layers[0], gradients), np.fmax(of_layers[1], gradients)
         if looks >= _LOOKS and 0 < high < limits[row] and high <= (1 + _SAME) * low:
@@ -92,9 +94,17 @@ def _are_cut_off(shares: Series, memory: Memory) -> tuple[Flags, bool]:
     return in_each_look(many, memory.of_run("cut", LOOKS + 1)), bool(first[0] > _MANY)
 
 
-def _limits(figures: Figures) -> Series:
+def _left_by_a_trainer(figures: Figures) -> Series:
+    """What is left of the gradients that were measured, where a trainer clips them afterwards,
+    [steps]; 1 where nobody does.
+    """
+    left = figures["clip_factor"].astype(np.float64)
+    return np.where(np.isfinite(left), left, 1)
+
+
+def _limits(figures: Figures, of_weights: Values) -> Series:
     """The norm below which a clip is too far, [steps]."""
     updates = figures["update_to_weight"] * figures["weight_rms"]
-    times = updates / (figures["learning_rate"][:, np.newaxis] * figures["weight_grad_rms"])
+    times = updates / (figures["learning_rate"][:, np.newaxis] * of_weights)
     by_size = known_median(np.where(np.isfinite(times), times, np.nan), axis=1) < _BY_SIZE
     return np.where(by_size, _SMALL_TO_ALL, _SMALL)
