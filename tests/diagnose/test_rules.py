@@ -2976,6 +2976,17 @@ def test_weights_that_are_not_finite_are_blamed_on_an_epsilon_that_their_type_ca
         assert words in rules_and_words(figures)["not_finite"].explanation
 
 
+@pytest.mark.parametrize("lost", [0.0, 1.0])
+def test_weights_that_are_not_finite_before_the_first_step_are_blamed_on_no_step(lost):
+    figures = healthy(network())
+    figures["epsilon_lost"][0] = lost
+    figures["activation_nonfinite"][:, 1:] = figures["weight_nonfinite"][:, 1] = 7
+    told = rules_and_words(figures)["not_finite"]
+    assert "before the very first step" in told.explanation
+    assert "optimizer" not in told.remedy
+    assert "torch.empty" in told.remedy
+
+
 def test_of_a_layer_that_is_not_finite_no_spread_and_no_gradient_is_judged(figures):
     figures["activation_std"][1:, 1] = 0
     figures["weight_grad_rms"][1:, 1] = 0

@@ -142,6 +142,8 @@ class LayerOutput:
     def find_cause(self, given: Given) -> None:
         """An output is not finite: look at what the layer was given, unless that has been done."""
         if self.not_finite is None:
+            if not given and (data := self._state.data.get(self.layer.name)) is not None:
+                given = (data,)  # a pair's own, as it is the network's first layer
             self.not_finite = look_for_cause(self.layer, self.name, given)
             self._state.look_around()
 

@@ -26,7 +26,7 @@ class NotFinite:
     Attributes:
         inputs_finite: 1 if all of the module's inputs are finite, 0 if not; NaN if that is gone
             (they were changed in place, perhaps by the module) or not known (the module is the
-            function of a pair).
+            function of a pair, and not the network's first nor right behind another layer).
         weights: elements of the layer's parameters that are not finite, of those on this process.
     """
 

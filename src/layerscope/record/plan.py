@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from layerscope.measure import Tally
 from layerscope.measure.device_held import HeldOnDevice
@@ -18,6 +18,7 @@ from layerscope.measure.units import UnitTally
 from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
 from layerscope.record.layer_output import LayerOutput
+from layerscope.record.network.in_sequence import givers
 from layerscope.record.network.layers import Layer
 from layerscope.record.network.nonlinearities import Nonlinearity
 from layerscope.record.not_finite import NotFinite
@@ -70,17 +71,29 @@ class Plan:
         bare = (each for each in self.parameters if each.layer not in watched)
         return tuple((each.channel.layer, each.parameter) for each in bare)
 
-    def take_not_finite(self, bare: Mapping[str, int]) -> tuple[NotFinite, ...]:
+    def take_not_finite(
+        self, bare: Mapping[str, int], network: nn.Module | None = None
+    ) -> tuple[NotFinite, ...]:
         """Of the outputs that were not finite, what their layers were given; and forget it.
 
         Args:
             bare: of bare parameters, how many elements were not finite.
+            network: says whose outputs layers were given, where what they were given is gone.
         """
         found = [NotFinite(name, math.nan, count) for name, count in bare.items()]
-        for output in self.outputs:
-            if output.not_finite is not None:
-                found.append(output.not_finite)
-                output.not_finite = None
+        ill = [output for output in self.outputs if output.not_finite is not None]
+        giver_of = givers(network) if network is not None and ill else {}
+        measured = [x for x in self.outputs if x.activation >= 0 and not x.layer.function]
+        gave = {each.layer.module: True for each in measured}
+        gave.update({each.layer.module: False for each in ill if each in measured})
+        for output in ill:
+            seen, giver = output.not_finite, giver_of.get(output.layer.entry)
+            assert seen is not None
+            if math.isnan(seen.inputs_finite) and giver in gave:
+                seen = replace(seen, inputs_finite=float(gave[giver]))
+            found.append(seen)
+        for output in ill:  # not before: each was asked about those behind it
+            output.not_finite = None
         return tuple(found)
 
     def merge_units(self, all_reduce: Callable[[Tensor, str], None]) -> None:

@@ -236,7 +236,7 @@ class Recorder:
             in_units_of_the_loss(reading, channels, self.scaled, ranks, losses),
             made.units.read(step) if made.outputs else None,
             None if update is None else update.reading(),
-            not_finite=() if bare is None else made.take_not_finite(bare),
+            not_finite=() if bare is None else made.take_not_finite(bare, self.state.network),
             data_finite=data_finite,
             **known,
         )

@@ -8,7 +8,7 @@ from layerscope.diagnose.measured.roles import Roles
 from layerscope.diagnose.questions.recurrent import CLIP, is_recurrent
 
 _OUTPUT, _INPUT, _BETWEEN, _WEIGHTS, _BACKWARD, _WEIGHT_GRADIENT, _PARAMETER, _EPSILON = range(8)
-_OUTPUT_AT_ONCE, _GIVEN_UNKNOWN, _MASKED = 8, 9, 10
+_OUTPUT_AT_ONCE, _GIVEN_UNKNOWN, _MASKED, _WEIGHTS_AT_ONCE, _PARAMETER_AT_ONCE = range(8, 13)
 
 _FUNCTIONS = (
     "look at the functions before it in the forward of your module: a logarithm, root or division "
@@ -20,6 +20,13 @@ _OF_STEPS = (
     "a smaller optimizer.lr; an optimizer's eps that its type can hold (1e-8 is 0 in float16: "
     "1e-4), or weights in float32; torch.nn.utils.clip_grad_norm_(..., error_if_nonfinite=True) "
     "before the step"
+)
+
+
+_OF_START = (
+    "draw them before the first step: torch.empty holds whatever lay in memory, so that "
+    "nn.Parameter(torch.empty(...)) needs torch.nn.init; look at what they are computed from, and, "
+    "where they were loaded, at the file: isfinite().all() of each tensor"
 )
 
 
@@ -90,6 +97,16 @@ _ADVICE = (
         "in your own module, a root or norm of what may be 0: its slope there is infinite; a small "
         "number added to what is under the root, torch.sqrt(x + 1e-12)",
     ),
+    Advice(
+        "outputs of {layer} are not finite ({value:.0f} of them), because its weights were not "
+        "before the very first step",
+        _OF_START,
+    ),
+    Advice(
+        "elements of {layer}, a parameter, were not finite before the very first step "
+        "({value:.0f} of them), and what is computed with them is not finite either",
+        _OF_START,
+    ),
 )
 
 
@@ -113,8 +130,8 @@ def not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
             if np.isinf(figures["loss"][row]) and not (outputs[row] > 0).any():
                 continue  # the loss made it, and backward only passes it on
             producer[:] = _producer(figures, row, memory.roles)
-            if lost[row] and producer[1] in (_WEIGHTS, _PARAMETER):
-                producer[1] = _EPSILON
+            if producer[1] in (_WEIGHTS, _PARAMETER):
+                producer[1] = _of_weights(int(producer[1]), figures.steps[row] == 0, lost[row])
         layer, how = int(producer[0]), int(producer[1])
         severity[row, layer], cause[row, layer] = 3, how
         if how == _BACKWARD:  # of the layer before, or of whatever this step tells of
@@ -125,6 +142,13 @@ def not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
                 severity[row, layer], cause[row, layer] = 1, _MASKED
     limits = (np.nan, np.nan, 0.0)
     return Symptoms(values, severity, limits, _ADVICE, "any at all", 1, cause)
+
+
+def _of_weights(how: int, at_once: bool, lost: bool) -> int:
+    """What has made weights that are not finite: no step that comes before the first."""
+    if at_once:
+        return _WEIGHTS_AT_ONCE if how == _WEIGHTS else _PARAMETER_AT_ONCE
+    return _EPSILON if lost else how
 
 
 def _producer(figures: Figures, row: int, roles: Roles) -> tuple[int, int]:
@@ -150,11 +174,11 @@ def _of_outputs(figures: Figures, row: int, layer: int, roles: Roles) -> tuple[i
         return layer, _INPUT
     if figures["weight_nonfinite"][row, layer] > 0:
         return layer, _WEIGHTS
+    bare = np.isnan(figures["activation_nonfinite"][row])
+    bare &= figures["weight_nonfinite"][row] > 0
+    if bare.any() and finite != 1:
+        return int(np.flatnonzero(bare)[0]), _PARAMETER
     if finite == 0:
-        bare = np.isnan(figures["activation_nonfinite"][row])
-        bare &= figures["weight_nonfinite"][row] > 0
-        if bare.any():
-            return int(np.flatnonzero(bare)[0]), _PARAMETER
         return layer, _INPUT if is_first else _BETWEEN
     if np.isnan(finite) and roles.layers[layer].weights and roles.layers[layer].nonlinearity:
         return layer, _GIVEN_UNKNOWN  # of a linear module and its function in one
