@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.measured.figures import Figures, Flags, Series, Values
-from layerscope.diagnose.measured.last_known import last_known
+from layerscope.diagnose.measured.last_known import last_known, note_first
 from layerscope.diagnose.measured.loss_curve import LossCurve
 from layerscope.diagnose.measured.roles import Roles
 
@@ -48,6 +48,23 @@ class Memory:
     def known(self, name: str, values: Values) -> Series:
         """A figure that is measured in some steps only, as last known in each, [steps]."""
         return last_known(values.astype(np.float64), self.of_run(name))
+
+    def known_of_layers(self, name: str, values: Values) -> Series:
+        """The same of a figure of layers, [steps, layers]."""
+        return last_known(values.astype(np.float64), self.of_layers(name)[0])
+
+    def first(self, name: str, values: Values) -> float:
+        """What a figure was when it was first known; NaN before."""
+        first = self.of_run(name)
+        note_first(values[:, np.newaxis], first)
+        return float(first[0])
+
+    def so_far(self, name: str, values: Values | Flags) -> Series:
+        """The sum of all values up to each step, [steps]; of flags, how often it has been so."""
+        before = self.of_run(name)
+        total: Series = np.nan_to_num(before[0]) + np.cumsum(values)
+        before[0] = total[-1]
+        return total
 
     def ever(self, name: str, so: Flags | np.bool_) -> Flags:
         """Whether it has been so in a step up to each, [steps]."""

@@ -23,11 +23,8 @@ def variety_of_batches(figures: Figures, memory: Memory) -> Values:
     alone = memory.loss_curve.of(figures).alone
     counts = ~np.isnan(within) & (samples >= _SAMPLES) & alone
     floor = np.nan_to_num(figures["loss_floor"])  # of smoothed labels
-    sums = memory.of_run("batches", 2)
-    before = np.nan_to_num(sums)
-    looks = before[0] + np.cumsum(counts)
-    total = before[1] + np.cumsum(np.where(counts, within - floor, 0.0))
-    sums[:] = looks[-1], total[-1]
+    looks = memory.so_far("looks", counts)
+    total = memory.so_far("total", np.where(counts, within - floor, 0.0))
     # Not fmin: of a loss with weights the labels' entropy is not known.
     most = np.minimum(figures["label_entropy"] - floor, np.log(np.fmax(samples, 1)))
     told = counts & (most > _SEVERAL) & (looks >= _LOOKS)

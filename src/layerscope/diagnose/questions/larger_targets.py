@@ -36,9 +36,7 @@ def growth_of_an_error(figures: Figures, memory: Memory) -> Series:
     follows another, as in Reptile (Nichol et al. 2018, On First-Order Meta-Learning Algorithms),
     the loss of the first is no measure for it.
     """
-    numbers = memory.of_run("losses")
-    known = np.nan_to_num(numbers[0]) + np.cumsum(~np.isnan(figures["loss"]))
-    numbers[0] = known[-1]
+    known = memory.so_far("losses", ~np.isnan(figures["loss"]))
     sizes = _sizes(figures)
     first = memory.highest("first", np.where(known <= FIRST, sizes, np.nan))
     largest = np.fmax(largest_targets(figures, memory), first)

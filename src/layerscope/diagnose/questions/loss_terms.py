@@ -3,7 +3,6 @@
 import numpy as np
 
 from layerscope.diagnose.measured.figures import Figures, Flags, Series
-from layerscope.diagnose.measured.last_known import last_known
 from layerscope.diagnose.measured.loss_curve import WINDOW
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.questions.once_a_block import once_a_block
@@ -44,10 +43,8 @@ def without_what_grew_beside(figures: Figures, memory: Memory) -> Series:
     section 3.1), hides how far the rest has fallen.
     """
     beside = figures["loss_beside"].astype(np.float64)
-    at_first, looked = memory.of_run("beside_at_first"), np.flatnonzero(np.isfinite(beside))
-    if np.isnan(at_first[0]) and looked.size:
-        at_first[0] = beside[looked[0]]
-    left = (1 - memory.known("beside", beside)) / (1 - at_first[0])
+    at_first = memory.first("beside_at_first", np.where(np.isfinite(beside), beside, np.nan))
+    left = (1 - memory.known("beside", beside)) / (1 - at_first)
     return np.where(left < 1, left, 1.0)
 
 
@@ -58,9 +55,7 @@ def on_average_without_what_grew_beside(figures: Figures, memory: Memory) -> Ser
     makes a cross-entropy that stays where it was look as if it had fallen.
     """
     beside = figures["loss_beside"].astype(np.float64)
-    at_first, looked = memory.of_run("beside_at_first"), np.flatnonzero(np.isfinite(beside))
-    if np.isnan(at_first[0]) and looked.size:
-        at_first[0] = beside[looked[0]]
+    at_first = memory.first("beside_at_first", np.where(np.isfinite(beside), beside, np.nan))
     share = 1 - np.nan_to_num(memory.known("beside", beside))
     loss = memory.loss_curve.of(figures).loss
     known = ~np.isnan(loss)
@@ -70,7 +65,7 @@ def on_average_without_what_grew_beside(figures: Figures, memory: Memory) -> Ser
     if known.any():
         windows = np.lib.stride_tricks.sliding_window_view(joined, WINDOW, axis=1)[:, 1:]
         whole, rest = windows.mean(2)
-        left[known] = rest / whole / (1 - at_first[0])
+        left[known] = rest / whole / (1 - at_first)
         recent[:] = joined[:, -WINDOW:]
     return np.where(left < 1, left, 1.0)
 
@@ -85,8 +80,7 @@ def note_if_baseline(
     critic that predicts the same for all states. A layer without parameters belongs to the one
     before it.
     """
-    before = memory.of_layers("baseline")[0]  # at each block: it remembers
-    known = last_known(figures["baseline"].astype(np.float64), before)
+    known = memory.known_of_layers("baseline", figures["baseline"])  # at each block: it remembers
     if severity is None or not (known == 1).any():
         return severity
     in_order = np.argsort(memory.roles.rank)

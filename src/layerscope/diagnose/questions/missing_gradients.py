@@ -39,7 +39,7 @@ def follow_by_hand(figures: Figures, none: Flags, memory: Memory) -> Flags:
     has others; or their weights change all the same, and no optimizer moves what has none.
     """
     before, by_hand = memory.of_layers("weights", 2)
-    owned = last_known(figures["owned"].astype(np.float64), memory.of_layers("owned")[0])
+    owned = memory.known_of_layers("owned", figures["owned"])
     if not none.any():
         before[:] = np.inf
         return none

@@ -87,11 +87,9 @@ def _are_cut_off(shares: Series, memory: Memory) -> tuple[Flags, bool]:
     """Whether so many samples had no gradient in each of the last looks, [steps]; and whether they
     had none in the first one: then it is no outliers that are left out.
     """
-    first, known = memory.of_run("first cut"), shares[~np.isnan(shares)]
-    if np.isnan(first[0]) and len(known):
-        first[0] = known[0]
+    first = memory.first("first cut", shares)
     many = np.where(np.isnan(shares), np.nan, shares > _MANY)
-    return in_each_look(many, memory.of_run("cut", LOOKS + 1)), bool(first[0] > _MANY)
+    return in_each_look(many, memory.of_run("cut", LOOKS + 1)), first > _MANY
 
 
 def _left_by_a_trainer(figures: Figures) -> Series:

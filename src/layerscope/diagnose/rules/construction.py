@@ -6,7 +6,6 @@ import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Finding, Memory, Symptoms, Thresholds
 from layerscope.diagnose.measured.figures import Flags
-from layerscope.diagnose.measured.last_known import last_known
 from layerscope.diagnose.measured.layer_facts import LayerFacts
 from layerscope.diagnose.registry import rule_of_run, rule_with_memory
 
@@ -72,7 +71,7 @@ def _without_gradient(figures: Figures, memory: Memory) -> Flags:
     joined = np.concatenate([came[np.newaxis], figures["weight_grad_rms"]])
     sizes = np.fmax.accumulate(joined)[1:]
     came[:] = sizes[-1]
-    none = last_known(figures["no_gradient"].astype(np.float64), memory.of_layers("none")[0])
+    none = memory.known_of_layers("none", figures["no_gradient"])
     return (sizes == 0) | (np.isnan(sizes) & (none == 1))
 
 

@@ -8,7 +8,6 @@ import numpy as np
 from layerscope.diagnose import Case, Figures, Finding, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.losses.loss_kind import ERRORS, Loss
 from layerscope.diagnose.measured.last_function import LastFunction
-from layerscope.diagnose.measured.last_known import note_first
 from layerscope.diagnose.measured.loss_curve import HALF
 from layerscope.diagnose.questions.solved import left_of_chance
 
@@ -25,8 +24,7 @@ def dropout_high(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     before, the last layer has dropped: what it drops no layer can make good.
     """
     t = thresholds
-    first, last = memory.of_run("first"), memory.roles.last
-    note_first(figures["dropout"][:, np.newaxis], first)
+    first, last = memory.first("first", figures["dropout"]), memory.roles.last
     at = memory.roles.layers[last].dropout_at if last >= 0 else ""
     named = f", that of {at}" if at and (figures["dropout"] == first).any() else ""
     named = named.replace("{", "{{").replace("}", "}}")

@@ -13,7 +13,6 @@ import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.measured.figures import Flags, Series, Values
-from layerscope.diagnose.measured.last_known import note_first
 from layerscope.diagnose.measured.layer_facts import LayerFacts
 from layerscope.diagnose.questions.pace import has_moved_far
 from layerscope.diagnose.questions.profile import Profile, culprits, profile_of
@@ -111,9 +110,8 @@ def _since(faded: Values, t: Thresholds, figures: Figures, memory: Memory) -> tu
     """The step since which there is a warning without a break, [steps]; NaN where there is none.
     And whether until then the steps had moved the weights far, in a network that began well.
     """
-    running, first = memory.of_run("since", 2), memory.of_run("first")
+    running, first = memory.of_run("since", 2), memory.first("first", faded)
     so, far = faded < t.vanishing_bad, has_moved_far(figures, memory)
-    note_first(faded[:, np.newaxis], first)
     if not so.any() and np.isnan(running[0]):
         return np.full(len(so), np.nan), np.zeros(len(so), bool)
     since = np.empty((len(so), 2))
@@ -123,7 +121,7 @@ def _since(faded: Values, t: Thresholds, figures: Figures, memory: Memory) -> tu
         elif not np.isnan(faded[place]):
             running[:] = np.nan
         since[place] = running
-    return since[:, 0], (since[:, 1] == 1) & (first[0] > t.vanishing_end_to_end)
+    return since[:, 0], (since[:, 1] == 1) & (first > t.vanishing_end_to_end)
 
 
 def _first_moves(figures: Figures, memory: Memory, slow: float) -> Flags:

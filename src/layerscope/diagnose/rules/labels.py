@@ -220,10 +220,6 @@ def _variance(figures: Figures, memory: Memory) -> Series:
     """
     told = figures["loss_kind"] == Loss.SQUARED_ERROR
     found = np.where(told, np.square(figures["target_std"]) * figures["loss_reduction"], np.nan)
-    known = ~np.isnan(found)
-    sums = memory.of_run("variances", 2)
-    before = np.nan_to_num(sums)
-    total = np.cumsum([before[0], *np.where(known, found, 0.0)])[1:]
-    count = before[1] + np.cumsum(known)
-    sums[:] = total[-1], count[-1]
+    total = memory.so_far("variances", np.where(np.isnan(found), 0.0, found))
+    count = memory.so_far("variances_known", ~np.isnan(found))
     return np.where(total > 0, total / np.fmax(count, 1), np.nan)

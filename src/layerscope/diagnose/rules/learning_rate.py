@@ -5,7 +5,6 @@ import numpy as np
 from layerscope.diagnose import Advice, Figures, Finding, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.losses.loss_kind import OF_BITS, OF_CLASSES
 from layerscope.diagnose.measured.figures import Flags
-from layerscope.diagnose.measured.last_known import last_known
 from layerscope.diagnose.measured.loss_curve import FIRST, HALF, WINDOW
 from layerscope.diagnose.questions import rate_shapes
 from layerscope.diagnose.questions.solved import is_learning, left_of_chance
@@ -120,8 +119,7 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
     comes to / what was asked for.
     """
     rates = figures["learning_rate"].astype(np.float64)
-    shares = memory.of_layers("shares")[0]
-    of_groups = last_known(figures["rate_share"].astype(np.float64), shares)
+    of_groups = memory.known_of_layers("shares", figures["rate_share"])
     rates[(rates == 0) & (of_groups == 1).any(axis=1)] = np.nan
     highest = memory.highest("largest", rates)
     curve = memory.loss_curve.of(figures)
@@ -130,21 +128,14 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
     values[np.isnan(rates) | ~curve.alone] = np.nan
     ill = values <= _GONE
     faded = values < _FADED * (1 - 1e-6)  # twice a tenth is none
-    known = memory.of_run("faded", 2)
-    count = np.nan_to_num(known[0]) + np.cumsum(faded)
-    if np.isnan(known[1]) and faded.any():
-        known[1] = figures.steps[int(faded.argmax())]
-    known[0] = count[-1]
+    count = memory.so_far("faded", faded)
+    faded_at = memory.first("faded_at", np.where(faded, figures.steps, np.nan))
     long = curve.known >= 2 * thresholds.patience
     early = faded & ~ill & (count > _MOSTLY * curve.known) & long
     left = left_of_chance(figures, memory)
     early &= left > HALF
     sunk = (values < _SUNK) & ~ill
-    depth = memory.of_run("sunk")
-    deep = np.nan_to_num(depth[0]) + np.cumsum(sunk)
-    depth[0] = deep[-1]
-    sunk &= (deep > _PART * curve.known) & long
-    sunk &= left > HALF
+    sunk &= (memory.so_far("sunk", sunk) > _PART * curve.known) & long & (left > HALF)
     compound = rate_shapes.compounds(np.where(curve.alone, rates, np.nan), memory)
     compound &= (values < _TENTH) & (left > HALF) & ~ill
     anew = rate_shapes.begins_anew(np.where(curve.alone, rates, np.nan), figures.steps, memory)
@@ -187,8 +178,8 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
             ~(highest > 0) | endless | anew | lowered,
             np.nan_to_num(begun),
             np.where(
-                (late | (ill & ~learned)) & ~np.isnan(known[1]),
-                np.nan_to_num(known[1]),
+                (late | (ill & ~learned)) & ~np.isnan(faded_at),
+                np.nan_to_num(faded_at),
                 figures.steps,
             ),
         ).astype(np.int64),

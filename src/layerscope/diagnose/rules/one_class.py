@@ -109,11 +109,8 @@ def _all_alike(figures: Figures, memory: Memory) -> Flags:
     told &= (figures["output_alone"] == 1) & ~(figures["targets_broadcast"] > 0)
     told &= ~np.isnan(figures["targets_apart"])
     differ = memory.ever("differ", told & ~(figures["targets_apart"] <= _off(figures)))
-    known = memory.of_run("alike", 2)
-    known[:] = np.nan_to_num(known)
-    seen = known[0] + np.cumsum(np.where(told, figures["samples"], 0))
-    looks = known[1] + np.cumsum(told)
-    known[:] = seen[-1], looks[-1]
+    seen = memory.so_far("alike", np.where(told, figures["samples"], 0))
+    looks = memory.so_far("looks_alike", told)
     return told & ~differ & (seen >= _ENOUGH) & (looks >= _LOOKS)
 
 

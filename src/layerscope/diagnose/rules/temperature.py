@@ -1,7 +1,6 @@
 """Logits that are divided by a large number before the loss, or cannot be large by their making."""
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.measured.figures import Values
@@ -56,11 +55,8 @@ def _floor(figures: Figures, memory: Memory) -> Values:
     in steps without a look, and while the scale may be one that is learned.
     """
     scale = figures["logit_scale"].astype(np.float64)
-    first = memory.of_run("scale")
-    told: npt.NDArray[np.intp] = np.flatnonzero(~np.isnan(scale))
-    if np.isnan(first[0]) and len(told):
-        first[0] = scale[told[0]]
-    moved = memory.ever("moved", np.abs(scale - first[0]) > _SAME * first[0])
+    first = memory.first("scale", scale)
+    moved = memory.ever("moved", np.abs(scale - first) > _SAME * first)
     steps = memory.loss_curve.of(figures).known
     candidates = figures["candidates"].astype(np.float64)
     classes = np.where(np.isnan(candidates), figures["outputs"], candidates).astype(np.float64)

@@ -124,8 +124,7 @@ def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -
     learning = is_learning(figures, memory)
     none = (figures["weight_grad_rms"] == 0) | _of_nobody(figures, memory)
     values = ratios = np.where(none, np.nan, values)
-    shares = memory.of_layers("shares")[0]
-    of_groups = last_known(figures["rate_share"].astype(np.float64), shares)
+    of_groups = memory.known_of_layers("shares", figures["rate_share"])
     rates = memory.of_run("rates", 2)
     learned = memory.of_layers("learned")[0]
     if not (values < thresholds.update_small).any():
