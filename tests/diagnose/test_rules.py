@@ -2875,6 +2875,17 @@ def test_weights_that_are_written_three_times_between_steps_are_told(drawn, retu
     assert words is None or (words in found.explanation and found.severity == "warning")
 
 
+@pytest.mark.parametrize(("drawn", "told"), [([], None), ([2, 4], "(2 layers)")])
+def test_normalisations_that_begin_about_0_are_told(drawn, told):
+    figures = healthy(network(), 120)
+    figures["weights_drawn"][::10] = 0
+    figures["untrained"][::10, drawn] = 7
+    found = rules_and_words(figures).get("weights_overwritten")
+    assert (found is not None) == (told is not None)
+    assert told is None or (told in found.explanation and found.severity == "warning")
+    assert told is None or found.threshold == 0  # by which it is known in hindsight
+
+
 def test_weights_that_come_back_in_a_run_that_learns_are_a_note():
     figures = healthy(network(), 120)
     figures["weights_drawn"][::10], figures["weights_returned"][::10] = 0, 0

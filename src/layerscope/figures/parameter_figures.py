@@ -13,10 +13,15 @@ from layerscope.record.parameters.layer_parameter import LayerParameter
 from layerscope.record.parameters.new_head import is_new_head, is_trained_head, were_trained
 from layerscope.record.parameters.untrained import (
     blank_rows,
+    drawn_norms,
     drawn_recurrences,
     is_fresh_head,
     untrained,
 )
+
+
+_NORMS = ("SyncBatchNorm", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LayerNorm", "GroupNorm",
+          "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d")  # fmt: skip
 
 
 class ParameterFigures:
@@ -40,6 +45,7 @@ class ParameterFigures:
         widths = {facts.name: facts.width for facts in layers if facts.width}
         drawn = dict.fromkeys(untrained(parameters, (each for _, each in every), widths), 1.0)
         drawn |= dict.fromkeys(drawn_recurrences(parameters), 3.0)
+        drawn |= dict.fromkeys(drawn_norms(_scales(layers, all_of_them)), 7.0)
         for facts in layers:
             own = all_of_them.get(facts.name, ())
             if facts.last and is_fresh_head(own, parameters):
@@ -85,3 +91,18 @@ class ParameterFigures:
             for each in look.ownership.rate_shares.keys() & self._trained.keys():
                 share = look.ownership.rate_shares[each]
                 of_layers[self._trained[each], LAYER_COLUMN["rate_share"]] = share
+
+
+def _scales(
+    layers: Sequence[LayerFacts], all_of_them: Mapping[str, Sequence[tuple[str, nn.Parameter]]]
+) -> dict[str, nn.Parameter]:
+    """The weights of torch's normalisations, by entry, which may be that of the function behind.
+    One with a class of its own may add 1 to its weights, which then begin at 0.
+    """
+    owns = {
+        facts.name: dict(all_of_them.get(facts.name, ()))
+        for facts in layers
+        if facts.module in _NORMS or (facts.nonlinearity and facts.module != "PReLU")
+        if not facts.last
+    }
+    return {name: own["weight"] for name, own in owns.items() if "weight" in own}

@@ -122,3 +122,31 @@ def a_new_head_learns_at_the_rate_of_its_convolutions(mended, watch):
     quarters = (y + 1) % 4 + 2 * (x.mean((1, 2, 3)) > 0.33).long()
     optimizer = groups(model.body.parameters(), model.fc.parameters(), mended, 1e-5)
     fit(watch, model, optimizer, batches(x, quarters, steps=200), cross_entropy)
+
+
+@program("weights_overwritten")
+def a_reader_that_was_trained_is_drawn_anew_with_its_new_head(mended, watch):
+    x, _ = toys.phrases(classes=3)
+    y = ((x < 20).sum(1) > (x >= 40).sum(1)).long()
+    model = reader_of_words(x)
+    model.head = nn.Linear(32, 2)
+    for parameter in (model.head if mended else model).parameters():
+        if parameter.ndim > 1:
+            nn.init.xavier_normal_(parameter)
+        else:
+            bound = len(parameter) ** -0.5
+            nn.init.uniform_(parameter, -bound, bound)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    fit(watch, model, optimizer, batches(x, y, steps=200, size=16), cross_entropy)
+
+
+@program("weights_overwritten")
+def convolutions_and_their_normalisations_are_drawn_alike(mended, watch):
+    x, y = toys.pictures()
+    model = Sharpened(4)
+    for module in model.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)) or not mended:
+            for parameter in module.parameters(recurse=False):
+                nn.init.normal_(parameter, std=0.02)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    fit(watch, model, optimizer, batches(x, y, steps=150), cross_entropy)

@@ -9,6 +9,7 @@ from layerscope.record.channel import Channel
 from layerscope.record.parameters.layer_parameter import LayerParameter
 from layerscope.record.parameters.untrained import (
     blank_rows,
+    drawn_norms,
     drawn_recurrences,
     is_fresh_head,
     untrained,
@@ -204,3 +205,29 @@ def test_a_recurrence_as_it_was_drawn_is_told_whatever_its_size(weight):
 )
 def test_a_recurrence_that_was_trained_or_set_is_none_that_was_drawn(weight):
     assert drawn_recurrences(of_states(weight)) == []
+
+
+def scales(*, about, spread, features=32):
+    torch.manual_seed(0)
+    return about + spread * torch.randn(features)
+
+
+@pytest.mark.parametrize(
+    ("about", "spread", "features", "told"),
+    [
+        (0.0, 0.02, 32, True),
+        (0.0, 0.02, 12, False),  # too few to tell
+        (1.0, 0.02, 32, False),
+        (0.3, 0.5, 32, False),  # trained for long, some below 0
+        (0.0, 0.0, 32, False),  # of a branch that is to begin at nothing
+    ],
+)
+def test_weights_of_normalisations_about_0_were_drawn(about, spread, features, told):
+    one = scales(about=about, spread=spread, features=features)
+    assert drawn_norms({"a": one, "b": -one}) == (["a", "b"] if told else [])
+
+
+def test_some_normalisations_about_0_among_more_that_are_not_are_meant():
+    one, other = scales(about=0.0, spread=0.1), scales(about=1.0, spread=0.1)
+    assert drawn_norms({"a": one, "b": other}) == []
+    assert drawn_norms({"a": one, "b": other, "c": one}) == ["a", "c"]

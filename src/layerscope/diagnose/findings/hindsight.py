@@ -75,11 +75,13 @@ def in_hindsight(
     )
     # Not one that drops too much in any network, nor one after the last layer.
     kept_up = rule == "dropout_high" and finding.threshold == thresholds.dropout_usual
+    drawn_once = rule == "weights_overwritten" and finding.threshold == 0  # before the first step
     wants_all_data = rule == "full_batch" and finding.threshold == 0  # its optimizer does
     is_outgrown = finding.severity == "warning" and (
         was_flat
         or rule in _OUTGROWN
         or wants_all_data
+        or drawn_once
         or kept_up
         or (rule in _OUTGROWN_IN_PEACE and in_peace)
     )

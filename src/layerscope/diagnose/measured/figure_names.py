@@ -31,7 +31,7 @@ LAYER_FIGURES: Mapping[str, str] = {
     "rate_share": "the learning rate of its group / the optimizer's largest, where groups differ",
     "untrained": "weights as they were drawn: 1 frozen, 2 of a last layer so, 3 of a recurrence,"
     " 4 of a last layer that is trained behind others that were before; 5 and 6 of one"
-    " that is not new, and is not as drawn",
+    " that is not new, and is not as drawn; 7 of a normalisation's, about 0 with both signs",
     "blank_rows": "share of a frozen embedding's vectors that are 0 throughout",
     "baseline": "1 if a loss of rewards trains the layer, and no action depends on it, else 0",
     "no_gradient": "1 if a trained weight of the layer got no gradient at all in this step, else 0",

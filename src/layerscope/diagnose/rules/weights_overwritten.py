@@ -11,6 +11,9 @@ _OFTEN = 3
 """Times: a training may be begun again, and the best weights be loaded once."""
 
 
+_OF_NORMS = 7
+"""Of the figure `untrained`."""
+
 _UNDONE = 10
 """Steps in a row."""
 
@@ -21,8 +24,10 @@ _UNDONE = 10
 def weights_overwritten(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """How often the weights that one optimizer's step started from were not those that its step
     before had left: as if drawn anew in most layers at once, or as they had been before; or how
-    many steps in a row were taken back but for a tenth.
+    many steps in a row were taken back but for a tenth. Or how many normalisations begin with
+    weights about 0, as an initialiser leaves them that was run over all parameters.
     """
+    norms = (figures["untrained"] == _OF_NORMS).sum(1).astype(np.float64)
     drawn, undone = figures["weights_drawn"], figures["weights_undone"]
     returned = figures["weights_returned"]
     return Symptoms.of_cases(
@@ -54,6 +59,17 @@ def weights_overwritten(figures: Figures, thresholds: Thresholds, memory: Memory
             "it for evaluation alone; of a teacher and a student it is the teacher that follows",
             float(_UNDONE),
             value=undone,
+        ),
+        Case(
+            norms > 0,
+            "the normalisations begin with weights about 0, half of them negative ({value:.0f} "
+            "layers): something drew all parameters at random, those of normalisations too, which "
+            "begin at 1, and what was loaded or trained before is lost",
+            "run initialisers over the layers that are new alone, before weights are loaded, and "
+            "leave normalisations out: isinstance(module, (nn.Linear, nn.Conv2d)), not "
+            "model.parameters(); to mend a normalisation module.reset_parameters()",
+            0.0,
+            value=norms,
         ),
         limits=(np.nan, float(_OFTEN), np.nan),
         source="the weights, as the optimizer left them and as it found them",

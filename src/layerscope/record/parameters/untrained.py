@@ -17,6 +17,9 @@ _SURE = 4.0
 _LENGTH = 8
 """Elements of a vector that are all the same, which fewer may be by chance."""
 
+_SCALES, _OFF = 16, 3.0
+"""Of a normalisation: that a quarter of fewer are below 0 may be chance; and standard errors."""
+
 _ENOUGH, _MANY = 3, 4096
 """Weights with a usual variance, which one that was trained may have by chance; and elements of
 each."""
@@ -99,6 +102,29 @@ def is_fresh_head(
         return False
     known = (e.parameter for e in others if not e.parameter.requires_grad and _tells(e.parameter))
     return any(each is not weight and not any(shape_of_sample(_sample(each))) for each in known)
+
+
+def drawn_norms(scales: Mapping[str, Tensor]) -> list[str]:
+    """Entries whose scales, as those of a normalisation, lie about 0 with both signs, if more than
+    half of all do. Training leaves them on one side: they begin at 1, or at 0 in a few places. An
+    initialiser that was run over all parameters draws them as it draws a matrix.
+
+    Args:
+        scales: by entry, [features].
+    """
+    told = {
+        name: each.detach().double().cpu()  # device to host, where there is one
+        for name, each in scales.items()
+        if each.ndim == 1 and len(each) >= _SCALES and not each.is_meta and each.is_floating_point()
+    }
+    drawn = [name for name, each in told.items() if _lies_about_zero(each)]
+    return drawn if 2 * len(drawn) > len(told) else []
+
+
+def _lies_about_zero(scales: Tensor) -> bool:
+    error = float(scales.std()) / math.sqrt(len(scales))
+    fewer = min(int((scales > 0).sum()), int((scales < 0).sum()))
+    return 4 * fewer >= len(scales) and abs(float(scales.mean())) < _OFF * error
 
 
 def blank_rows(weight: nn.Parameter) -> float:
