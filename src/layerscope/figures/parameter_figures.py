@@ -19,7 +19,6 @@ from layerscope.record.parameters.untrained import (
     untrained,
 )
 
-
 _NORMS = ("SyncBatchNorm", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LayerNorm", "GroupNorm",
           "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d")  # fmt: skip
 
