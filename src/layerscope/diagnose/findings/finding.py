@@ -65,6 +65,27 @@ class Finding:
     def __post_init__(self) -> None:
         one_of(SEVERITIES, severity=self.severity)
 
+    @classmethod
+    def of_no_figures(
+        cls,
+        rule: str,
+        layer: str,
+        step: int,
+        *,
+        source: str,
+        explanation: str,
+        remedy: str,
+        severity: str = "warning",
+        value: float = math.nan,
+        threshold: float = math.nan,
+        layers: int = 0,
+        layer_names: tuple[str, ...] = (),
+    ) -> Finding:
+        """One that is told once, of one step: no rule has made it of the figures of steps."""
+        numbers = layers, step, value, value, threshold
+        words = source, explanation, remedy
+        return cls(rule, severity, layer, step, *numbers, *words, layer_names)
+
     @property
     def steps(self) -> int:
         """From the first to the last step that showed it, both counted."""

@@ -1,6 +1,5 @@
 """The findings that no rule makes of figures: `not_measured` and `unexpected`."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,16 +15,12 @@ def not_measured_finding(reasons: Mapping[str, str]) -> Finding:
     layer, reason = next(iter(reasons.items()))
     more = len(reasons) - 1
     others = f", nor could those of {more} other layer{'s' * (more > 1)}" if more else ""
-    return Finding(
-        rule="not_measured",
+    return Finding.of_no_figures(
+        "not_measured",
+        layer,
+        0,
         severity="note",
-        layer=layer,
-        step=0,
         layers=len(reasons),
-        last_step=0,
-        value=math.nan,
-        worst=math.nan,
-        threshold=math.nan,
         source="its hooks never fired",
         explanation=f"the outputs of {layer} could not be measured{others}: {reason}",
         remedy="call the module itself instead of a function on its weights, and compile the "
@@ -44,15 +39,12 @@ def departure_finding(found: Sequence[Mapping[str, Any]], hidden: Sequence[str])
     first = found[0]
     places = sorted({each["layer"] for each in found if each["layer"] is not None})
     place = first["layer"]
-    return Finding(
-        rule="unexpected",
-        severity="warning",
-        layer=hidden[-1] if place is None else hidden[place],
-        step=0,
+    return Finding.of_no_figures(
+        "unexpected",
+        hidden[-1] if place is None else hidden[place],
+        0,
         layers=len({each["layer"] for each in found}),
-        last_step=0,
         value=float(first["measured"]),
-        worst=float(first["measured"]),
         threshold=float(first["predicted"]),
         source="mean-field theory, docs/theory.md",
         explanation=str(first["sentence"]),

@@ -1,7 +1,5 @@
 """How the network is put together: constant weights, linear layers in a row, and its mode."""
 
-import math
-
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Finding, Memory, Symptoms, Thresholds
@@ -144,16 +142,11 @@ def validated_in_training(by_mode: str, times: int, step: int) -> Finding:
         times: how many validations these were.
         step: after which training has ended. What layers show before does not follow from it.
     """
-    return Finding(
-        rule="in_evaluation_mode",
-        severity="warning",
-        layer="network",
-        step=step,
-        layers=0,
-        last_step=step,
+    return Finding.of_no_figures(
+        "in_evaluation_mode",
+        "network",
+        step,
         value=float(times),
-        worst=float(times),
-        threshold=math.nan,
         source="torch.nn.Module.eval",
         explanation=f"{times} times the network was called several times in a row without "
         f"gradients, as in a validation, and was in training mode: {by_mode} acted as in training, "

@@ -1,6 +1,5 @@
 """Dropout that drops too much, at the wrong place, or when nothing is to be dropped."""
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -118,16 +117,12 @@ def dropout_in_evaluation(why: str, probability: float, where: str, step: int) -
         step: after which it was seen.
     """
     because, remedy = _STAYS_ON[why]
-    return Finding(
-        rule="dropout_high",
+    return Finding.of_no_figures(
+        "dropout_high",
+        "network",
+        step,
         severity="note" if why == "MEANT" else "warning",
-        layer="network",
-        step=step,
-        layers=0,
-        last_step=step,
         value=probability,
-        worst=probability,
-        threshold=math.nan,
         source="torch.nn.functional.dropout: training is True unless it is told; Gal and "
         "Ghahramani 2016 for what is meant",
         explanation=f"a dropout of {where or 'the network'} drops {probability:.0%} in evaluation "

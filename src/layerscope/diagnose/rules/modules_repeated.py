@@ -1,7 +1,5 @@
 """One module where several were meant: several times in a list, or in the place of another."""
 
-import math
-
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Finding, Memory, Symptoms, Thresholds, rule_of_run
@@ -51,16 +49,11 @@ def called_twice(called: str, uncalled: str) -> Finding:
         called: the layer that gets the same tensor twice in a step.
         uncalled: the one of the same class and shapes that is never called.
     """
-    return Finding(
-        rule="modules_repeated",
-        severity="warning",
-        layer=called,
-        step=0,
+    return Finding.of_no_figures(
+        "modules_repeated",
+        called,
+        0,
         layers=2,
-        last_step=0,
-        value=math.nan,
-        worst=math.nan,
-        threshold=math.nan,
         source="two calls of one layer with one input have one output",
         explanation=f"{called} is called twice with the same input in a step, and {uncalled}, of "
         "the same kind and shapes and trained too, is never called: two outputs are one, to the "

@@ -1,7 +1,5 @@
 """Weights that something else than the optimizer writes, again and again; or seems to write."""
 
-import math
-
 import numpy as np
 
 from layerscope.diagnose import Case, Figures, Finding, Memory, Symptoms, Thresholds, rule_of_run
@@ -78,16 +76,10 @@ def weights_overwritten(figures: Figures, thresholds: Thresholds, memory: Memory
 
 def own_weights_loaded(step: int) -> Finding:
     """The finding of a loop that loads the network's own weights, having kept no copy of them."""
-    return Finding(
-        rule="weights_overwritten",
-        severity="warning",
-        layer="network",
-        step=step,
-        layers=0,
-        last_step=step,
-        value=math.nan,
-        worst=math.nan,
-        threshold=math.nan,
+    return Finding.of_no_figures(
+        "weights_overwritten",
+        "network",
+        step,
         source="torch.nn.Module.state_dict: the tensors are references to the parameters",
         explanation="what load_state_dict was given are the network's own weights as they are now, "
         "taken some steps ago and not copied: they have changed with every step since, and to load "

@@ -1,7 +1,5 @@
 """What connects network and optimizer: whose parameters it has, and what becomes of gradients."""
 
-import math
-
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds
@@ -196,15 +194,12 @@ def never_stepped(batches: int) -> Finding:
     """The finding of a loop that has given a loss for so many batches, and whose optimizer, made
     of the network's parameters, has never taken a step: there are no figures to judge.
     """
-    return Finding(
-        rule="not_optimized",
+    return Finding.of_no_figures(
+        "not_optimized",
+        "optimizer",
+        0,
         severity="critical",
-        layer="optimizer",
-        step=0,
-        layers=0,
-        last_step=0,
         value=float(batches),
-        worst=float(batches),
         threshold=float(NEVER_STEPPED),
         source="torch.optim: an optimizer moves parameters when its step() is called",
         explanation=f"after {batches} batches the optimizer has not taken a single step: nothing "
@@ -224,16 +219,11 @@ def never_given(path: str, more: int, step: int) -> Finding:
         step: before which they came.
     """
     others = f", and {more} more layer{'s' * (more > 1)}," if more else ""
-    return Finding(
-        rule="not_optimized",
-        severity="warning",
-        layer=path,
-        step=step,
+    return Finding.of_no_figures(
+        "not_optimized",
+        path,
+        step,
         layers=1 + more,
-        last_step=step,
-        value=math.nan,
-        worst=math.nan,
-        threshold=math.nan,
         source="torch.optim: an optimizer steps the parameters that it was given",
         explanation=f"{path}{others} came into the network before step {step} and got a gradient, "
         "and no optimizer has its parameters: it never learns",
