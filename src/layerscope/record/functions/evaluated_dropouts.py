@@ -12,7 +12,7 @@ from torch.nn import functional as F  # noqa: N812
 from torch.utils.hooks import RemovableHandle
 
 from layerscope.record.attention.fast_paths import FAST
-from layerscope.record.functions.function_mode import AroundForward, FunctionMode, put_on, take_off
+from layerscope.record.functions.function_mode import FunctionMode, hooks_around, put_on, take_off
 from layerscope.record.functions.functions_seen import call_site
 from layerscope.record.hooks.handles import remove_all
 from layerscope.record.network.calling_code import Told, how_told
@@ -78,15 +78,7 @@ class EvaluatedDropouts:
         if any(isinstance(each, FAST) for each in self._network.modules()):
             self._left = 0
             return
-        self._handles = [
-            handle
-            for module in outermost
-            if not isinstance(module, torch.jit.ScriptModule)
-            for handle in (
-                module.register_forward_pre_hook(AroundForward(self._enter)),
-                module.register_forward_hook(AroundForward(self._leave), always_call=True),
-            )
-        ]
+        self._handles = hooks_around(outermost, self._enter, self._leave)
 
     def detach(self) -> None:
         """Await none."""

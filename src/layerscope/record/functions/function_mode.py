@@ -1,11 +1,12 @@
 """What torch calls while functions are looked at: a mode, and hooks around a forward pass."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
 
 from layerscope.record.attention.attention import ATTENTION_CALLS
 from layerscope.record.hooks.own_hook import OwnHook
@@ -63,6 +64,25 @@ class AroundForward(OwnHook):
         """Called by torch with the module, its inputs and, after the forward, its output."""
         if not torch.compiler.is_compiling():
             self._pass_by(module)
+
+
+def hooks_around(
+    modules: Iterable[nn.Module],
+    begin: Callable[[nn.Module], None],
+    end: Callable[[nn.Module], None],
+) -> list[RemovableHandle]:
+    """Hooks before and after the forward of each, be it ended by an exception; on no scripted one,
+    which takes none.
+    """
+    return [
+        handle
+        for module in modules
+        if not isinstance(module, torch.jit.ScriptModule)
+        for handle in (
+            module.register_forward_pre_hook(AroundForward(begin)),
+            module.register_forward_hook(AroundForward(end), always_call=True),
+        )
+    ]
 
 
 _length: Callable[[], int] = torch._C._len_torch_function_stack

@@ -17,7 +17,7 @@ from torch.utils.hooks import RemovableHandle
 
 from layerscope.record.attention.fast_paths import FAST, FastPaths
 from layerscope.record.functions.evaluated_dropouts import EvaluatedDropouts
-from layerscope.record.functions.function_mode import AroundForward, FunctionMode, put_on, take_off
+from layerscope.record.functions.function_mode import FunctionMode, hooks_around, put_on, take_off
 from layerscope.record.functions.functions_seen import FunctionsSeen
 from layerscope.record.hooks.compile_start import CompileStart
 from layerscope.record.hooks.handles import remove_all
@@ -96,15 +96,8 @@ class Functions:
             self._around = self._hooks_of(self._outermost)
 
     def _hooks_of(self, modules: Iterable[nn.Module]) -> list[RemovableHandle]:
-        return [
-            handle
-            for module in modules
-            if not isinstance(module, (torch.jit.ScriptModule, *FAST))
-            for handle in (
-                module.register_forward_pre_hook(AroundForward(self.enter)),
-                module.register_forward_hook(AroundForward(self.leave), always_call=True),
-            )
-        ]
+        slow = (module for module in modules if not isinstance(module, FAST))
+        return hooks_around(slow, self.enter, self.leave)
 
     def detach(self) -> None:
         """Take the hooks off, and turn the mode off if a forward pass has broken off under it."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from layerscope.record.graph.criterion_in_loss import compared_in_mean_square
 from layerscope.record.graph.marked_outputs import MarkedOutputs
 from layerscope.record.graph.output_function import NO_BOUNDS, bounds_of
 from layerscope.record.graph_nodes import NODES, WHOLE, behind, inputs_of, kind_of, through
@@ -10,7 +11,6 @@ _ADDS = ("Add", "Sub")
 _OF_ONE = ("Neg", "Mean", "Sum", "Mul", "Div", *WHOLE)
 _STEEP = ("Pow", "Abs")
 _NEAR = 12
-_MEAN = 1  # torch's number for reduction="mean"
 
 _ERRORS = frozenset(
     {
@@ -57,20 +57,10 @@ def clamped_of_mean_square(loss: Any, outputs: MarkedOutputs) -> tuple[float, fl
     Args:
         loss: the node that made it.
     """
-    node = through(loss, WHOLE)
-    if kind_of(node) == "MseLoss" and getattr(node, "_saved_reduction", None) == _MEAN:
-        below = inputs_of(node)
-    elif kind_of(node) == "Mean" and kind_of(inputs_of(node)[0]) == "Pow":
-        (power,) = inputs_of(node)
-        difference = through(inputs_of(power)[0], WHOLE, outputs)
-        is_square = getattr(power, "_saved_exponent", None) == 2
-        is_square &= difference not in outputs and kind_of(difference) in ("Sub", "Rsub")
-        below = inputs_of(difference) if is_square else []
-    else:
+    operand = compared_in_mean_square(through(loss, WHOLE), WHOLE, outputs)
+    if operand is None:
         return None
-    if len(below) != 1:
-        return None
-    clamp = through(below[0], WHOLE, outputs)
+    clamp = through(operand, WHOLE, outputs)
     if clamp in outputs or (bounds := bounds_of(clamp)) == NO_BOUNDS:
         return None
     return bounds if through(inputs_of(clamp)[0], WHOLE, outputs) in outputs else None

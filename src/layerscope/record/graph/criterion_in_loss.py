@@ -47,24 +47,31 @@ def _terms_of(loss: Any) -> list[Any]:
 
 def _compared(term: Any, users: Counter[Any], outputs: MarkedOutputs) -> Any:
     """The output that a term is the mean square of a difference of; None if it is none."""
-    below = inputs_of(term)
-    if kind_of(term) == "MseLoss":
-        found = below if getattr(term, "_saved_reduction", None) == _MEAN else []
-    elif kind_of(term) == "Mean" and kind_of(below[0]) == "Pow":
-        difference = through(inputs_of(below[0])[0], _STILL, outputs)
-        is_square = getattr(below[0], "_saved_exponent", None) == 2
-        is_square &= difference not in outputs and kind_of(difference) in ("Sub", "Rsub")
-        found = inputs_of(difference) if is_square else []
-    else:
-        found = []
-    if len(found) != 1:
+    node = compared_in_mean_square(term, _STILL, outputs)
+    if node is None:
         return None
-    (node,) = found
     while node not in outputs:
         if users[node] != 1 or kind_of(node) not in _STILL or len(inputs_of(node)) != 1:
             return None
         (node,) = inputs_of(node)
     return node if users[node] == 1 else None
+
+
+def compared_in_mean_square(term: Any, moves: tuple[str, ...], outputs: MarkedOutputs) -> Any:
+    """What a node is the mean squared difference of from something without a gradient, where
+    nothing but these functions moves the difference; None of any other node.
+    """
+    below = inputs_of(term)
+    if kind_of(term) == "MseLoss":
+        found = below if getattr(term, "_saved_reduction", None) == _MEAN else []
+    elif kind_of(term) == "Mean" and kind_of(below[0]) == "Pow":
+        difference = through(inputs_of(below[0])[0], moves, outputs)
+        is_square = getattr(below[0], "_saved_exponent", None) == 2
+        is_square &= difference not in outputs and kind_of(difference) in ("Sub", "Rsub")
+        found = inputs_of(difference) if is_square else []
+    else:
+        found = []
+    return found[0] if len(found) == 1 else None
 
 
 def _about(output: Any, outputs: MarkedOutputs) -> tuple[str, int]:
