@@ -15,6 +15,7 @@ from layerscope.diagnose.losses.loss_view import view_loss
 from layerscope.diagnose.losses.regression_loss import within_range
 from layerscope.diagnose.losses.shares import Shares, shares_of
 from layerscope.diagnose.measured.last_function import LastFunction
+from layerscope.figures.applied_function import beyond_function
 from layerscope.figures.class_numbers import NumberedLabels, Uncalled
 from layerscope.figures.class_weights import ignored_figures
 from layerscope.figures.directions import direction_figures, is_mean_cosine
@@ -101,6 +102,9 @@ class OutputFigures:
                 targets = None if targets is None else targets[gradient != 0]
             if targets is not None and targets.size > 1:
                 figures["target_beyond"] = beyond(targets, low, high)
+        if view.kind is Loss.UNKNOWN and ends.form is not None and ends.form.applied is not None:
+            told = values, gradient, output.samples, loss, given
+            figures |= beyond_function(ends.form.applied, *told)
         figures |= {
             "loss_kind": float(view.kind),
             # Of a loss that is made of several outputs one does not know this one's part.

@@ -8,6 +8,7 @@ there on a loss is told as if p were the network's output.
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from layerscope.diagnose.losses.binary_cross_entropy import binary_logits
 from layerscope.diagnose.losses.classification_loss import classification_loss, softmax
@@ -18,6 +19,9 @@ _SURE = 1e-3
 """Of a smaller share, or of the rest of a larger one, the slope is rounding."""
 
 _TEMPERATURES = (2.0, 3.0, 4.0, 5.0, 8.0, 10.0, 20.0)
+
+_STEEP = 1e-2
+"""A slope of the function that leaves its input's slope to be told."""
 
 _ENOUGH = 8
 """Samples: of fewer a slope may fit by chance."""
@@ -117,3 +121,22 @@ def through_sigmoid(output: Matrix, gradient: Matrix, rows: int) -> LossView | N
     if found is None or found.targets is None or found.targets.min() < 0 or found.targets.max() > 1:
         return None
     return replace(found, activated=True)
+
+
+def before_function(
+    name: str, output: Matrix, gradient: Matrix
+) -> tuple[Matrix, Matrix, npt.NDArray[np.bool_]]:
+    """What a sigmoid, tanh or relu makes of an output, d loss / d that, and where this is known:
+    where the function is flat, it is not.
+    """
+    if name == "sigmoid":
+        given = 1 / (1 + np.exp(-np.clip(output, -60, 60)))
+        slope = given * (1 - given)
+    elif name == "tanh":
+        given = np.tanh(output)
+        slope = 1 - given * given
+    else:
+        given = np.maximum(output, 0)
+        slope = (output > 0).astype(np.float64)
+    known = slope > _STEEP
+    return given, gradient / np.where(known, slope, 1), known

@@ -156,7 +156,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "output_min": "smallest value of the output",
     "output_max": "largest value of the output",
     "output_rms": "root mean square of the output",
-    "output_low": "the number below which a clamp, the network's or the loss's, cuts it off",
+    "output_low": "the number below which a clamp cuts it off, or a loop's function ends",
     "output_high": "the number above which it does",
     "temperature": "what a cross-entropy divides the outputs by before its softmax; 1 for nothing",
     "logit_scale": "what cosines are multiplied by before a softmax; where it is fixed, or small",
@@ -191,7 +191,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "term_cut_off": "1 if a loss that trained one network had a term made of its outputs, cut off"
     " from it, by another network that was not moved then, else 0",
     "loss_broadcasts": "1 if the loss makes [n, n] of [n] and [n, 1] and takes its mean, else 0",
-    "activated_twice": "1 if the loss takes a sigmoid or softmax of an output that is one, else 0",
+    "activated_twice": "1 if the loss takes a softmax of an output that is one; a loop's `OF_LOOP`",
     "softmax_beside_classes": "1 if it is one along another axis than the loss's classes",
     "along_batch": "axis of the batch, 1 or 2, that a layer takes for time; 3 if either, 4 if it is"
     " of samples that a loader draws; 0 if none",

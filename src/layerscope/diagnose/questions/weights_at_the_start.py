@@ -10,6 +10,12 @@ _LARGE_SCALE = 10.0
 2016, section 3.1) before layers that bring it down.
 """
 
+_SHARP = 0.1
+"""A temperature below is for cosines alone."""
+
+_HALF = 0.5
+"""Of the layers, two at least."""
+
 
 def gains_at_the_start(figures: Figures, roles: Roles) -> Series:
     """Variance of the weights at step 0 times fan-in, of each trained layer but normalisations, in
@@ -54,3 +60,22 @@ def large_scales(figures: Figures, roles: Roles) -> list[int]:
         and facts.module != "Embedding"
         and "weight" in facts.weights
     ]
+
+
+def is_beyond_weights(figures: Figures, roles: Roles) -> bool:
+    """Whether the output at step 0 is larger than usual weights make any of what comes before, or
+    divided by far less than 1 before its softmax.
+    """
+    if figures["temperature"][0] < _SHARP:
+        return True
+    mean, std = figures["activation_mean"][0], figures["activation_std"][0]
+    before = np.sqrt(np.square(mean) + np.square(std))[roles.rank < roles.rank[roles.last]]
+    largest = np.fmax.reduce(before, initial=np.fmax(figures["input_rms"][0], 1.0))
+    return bool(figures["output_rms"][0] > LARGEST_GAIN * largest)
+
+
+def are_large_throughout(figures: Figures, roles: Roles) -> bool:
+    """Whether the weights of half of the layers or more, and of two, enlarge what comes to them."""
+    gains = gains_at_the_start(figures, roles)
+    gains = gains[~np.isnan(gains)]
+    return len(gains) > 1 and bool((gains >= LARGEST_GAIN).mean() >= _HALF)

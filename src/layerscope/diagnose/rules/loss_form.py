@@ -27,6 +27,10 @@ _KEPT_BETWEEN = (
     "through a function that keeps it between 0 and 1",
     "take the last activation function off the network's end",
 )
+_AS_IT_IS = (
+    "give the loss the network's output as it is; where probabilities are wanted, apply the "
+    "function beside it"
+)
 _ENDS = {
     LastFunction.TANH: "a tanh",
     LastFunction.RELU: "a ReLU",
@@ -70,9 +74,10 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     seen = memory.known("unmade", seen) * ~np.isnan(kind)
     clipped = (kind == Loss.BINARY) & ((low < 0) | (high > 1))
     of_scores = np.isin(kind, (Loss.OVERLAP_OF_SCORES, Loss.ALIGNMENT_OF_SCORES))
-    twice = (figures["activated_twice"] == 1) & ~takes_logits
+    of_loop = figures["activated_twice"]
+    twice = (of_loop == 1) & ~takes_logits
     cut_off = _are_cut_off(figures, memory)
-    if not (takes_logits | cut_off | twice | of_scores | clipped | (seen > 0)).any():
+    if not (takes_logits | cut_off | (of_loop > 0) | of_scores | clipped | (seen > 0)).any():
         return Symptoms.of_run("output", values)
     enough = figures["outputs"] * figures["samples"] >= _ENOUGH
     written = figures["output_function"]
@@ -95,6 +100,20 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
         values,
         _cut_off(cut_off, written),
         Case(twice, *_KEPT_BETWEEN, value=1.0),
+        Case(
+            of_loop == 2,
+            "the loss takes logits, but the training loop puts the output through a ReLU first: no "
+            "class can be made unlikely, and what is below 0 gets no gradient",
+            _AS_IT_IS,
+            value=1.0,
+        ),
+        Case(
+            of_loop == 3,
+            "the loss takes logits, but the training loop puts the output through a tanh first: no "
+            "class can be made sure",
+            _AS_IT_IS,
+            value=1.0,
+        ),
         Case(
             kind == Loss.ALIGNMENT_OF_SCORES,
             "an alignment loss (CTC) takes the outputs for logarithms of probabilities, and their"
@@ -138,11 +157,11 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
             "after training",
         ),
         Case(
-            takes_logits & (figures["loss_activated"] == 1),
+            takes_logits & (figures["loss_activated"] == 1) | (of_loop == 4),
             "the loss takes logits and applies a softmax or sigmoid itself, but the training loop"
             " has put the output through one already",
-            "give the loss the network's output as it is; where probabilities are wanted, apply "
-            "the function beside it",
+            _AS_IT_IS,
+            value=1.0,
         ),
         Case(takes_logits & (between | squashed), *_KEPT_BETWEEN),
         Case(

@@ -9,8 +9,10 @@ from layerscope.diagnose.measured.layer_facts import LayerFacts
 from layerscope.diagnose.measured.roles import LARGEST_GAIN, Roles
 from layerscope.diagnose.questions.in_each_look import LOOKS, in_each_look
 from layerscope.diagnose.questions.weights_at_the_start import (
+    are_large_throughout,
     gains_at_the_start,
     has_large_embedding,
+    is_beyond_weights,
     large_scales,
 )
 
@@ -33,9 +35,6 @@ _LARGEST_SCALE = 100.0
 
 _NOT_NEW, _TRAINED = 5.0, 6.0
 """Of the figure `untrained`."""
-
-_SHARP = 0.1
-"""A temperature below is for cosines alone."""
 
 
 def _smaller(facts: LayerFacts) -> str:
@@ -98,8 +97,14 @@ _ADVICE = (
         "nn.init.normal_(embedding.weight, std=0.02) where the last layer shares an embedding's "
         "weights, which nn.Embedding draws with a standard deviation of 1",
     ),
+    Advice(
+        "the outputs at step 0 are {value:.2g} times as large as the inputs (limit {threshold:g}), "
+        "as most layers, such as {layer}, have large weights",
+        _OF_ALL,
+        _OF_TARGETS,
+    ),
 )
-_HELD_UP, _OF_EMBEDDING, _OF_SCALE = 7, 8, 9
+_HELD_UP, _OF_EMBEDDING, _BY_WEIGHTS, _OF_SCALE = 7, 8, 9, 10
 
 _NAMED = 3
 """Of such parameters, so many."""
@@ -121,7 +126,8 @@ def _of_scales(memory: Memory) -> tuple[Advice, Advice]:
 @rule_with_memory("overconfident_start")
 def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Loss at step 0 / ln(classes), what uniform guessing costs; of a regression, the RMS of the
-    outputs / that of the targets.
+    outputs / that of the targets; of other losses, such as one of several outputs, / that of the
+    inputs, where the weights of most layers are large.
     """
     values = np.full((len(figures.steps), len(figures.layers)), np.nan, np.float32)
     roles = memory.roles
@@ -176,12 +182,15 @@ def _at_the_start(
         value = level / np.log(classes)
         if level - np.log(classes) < _NATS:
             limit = np.inf
+    elif are_large_throughout(figures, roles):
+        value = float(figures["output_rms"][0] / np.fmax(figures["input_rms"][0], 1))
+        return value, _FAR, 2 * (value > _FAR), _BY_WEIGHTS
     if not value > limit:
         return value, thresholds.overconfident_start, 0, 0
     gains = gains_at_the_start(figures, roles)
     usual = bool(len(gains) and (gains < LARGEST_GAIN).all())
     before = bool((gains[:-1] >= LARGEST_GAIN).any())
-    beyond = usual and not of_targets and _is_beyond(figures, roles)
+    beyond = usual and not of_targets and is_beyond_weights(figures, roles)
     # A single layer has no way to grow on; the weights of a recurrence are among the trained.
     long = usual and (roles.only("trained") == 1).sum() > 1
     grown = value > _NEVER_MENDED if of_targets and long else level > _HUNDREDS
@@ -232,15 +241,3 @@ def _classes(figures: Figures, roles: Roles) -> tuple[int | None, float]:
         if kind in OF_BITS:
             return 2, times
     return roles.classes, 1.0
-
-
-def _is_beyond(figures: Figures, roles: Roles) -> bool:
-    """Whether the output at step 0 is larger than usual weights make any of what comes before, or
-    divided by far less than 1 before its softmax.
-    """
-    if figures["temperature"][0] < _SHARP:
-        return True
-    mean, std = figures["activation_mean"][0], figures["activation_std"][0]
-    before = np.sqrt(np.square(mean) + np.square(std))[roles.rank < roles.rank[roles.last]]
-    largest = np.fmax.reduce(before, initial=np.fmax(figures["input_rms"][0], 1.0))
-    return bool(figures["output_rms"][0] > LARGEST_GAIN * largest)

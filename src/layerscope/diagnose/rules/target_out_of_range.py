@@ -95,10 +95,11 @@ _OUT_OF_RANGE = (
         "of -1 to 1 before a tanh; else no function after the last layer",
     ),
     Advice(
-        "targets lie outside the range that a clamp leaves of the output, by {value:.2g} of their "
-        "standard deviation: it never reaches them, and gets no gradient where it is cut off",
-        "no clamp before the loss: cut outputs off where they are used, not while the network "
-        "learns; or targets scaled into that range",
+        "targets lie outside the range that a clamp, or a function of the training loop, leaves of "
+        "the output, by {value:.2g} of their standard deviation: it never reaches them, and gets "
+        "no gradient where it is cut off",
+        "no clamp, sigmoid, tanh or ReLU between the last layer and the loss: cut outputs off "
+        "where they are used, not while the network learns; or targets scaled into that range",
     ),
 )
 

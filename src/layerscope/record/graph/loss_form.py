@@ -7,15 +7,16 @@ from typing import Any
 from layerscope.measure.pending import Pending, at_hand
 from layerscope.record.graph.capped_loss import clamped_of_mean_square, is_capped
 from layerscope.record.graph.criterion_in_loss import added_mean_square, broadcasts, raised
+from layerscope.record.graph.function_in_loss import AppliedFunction, applied_function
 from layerscope.record.graph.marked_outputs import MarkedOutputs
 from layerscope.record.graph.output_function import is_normalized
 from layerscope.record.graph.policy_loss import chosen_in
 from layerscope.record.graph.softmax_in_loss import (
     SCALES,
     TAKES_LOGITS,
+    activation_before,
     axis_of,
     candidates_of,
-    is_activated,
     is_against_itself,
     is_mean_of_torch,
     takes_shares,
@@ -58,6 +59,7 @@ class LossForm:
         mean_square: see `added_mean_square`.
         capped: see `is_capped`.
         clamped: see `clamped_of_mean_square`.
+        applied: see `applied_function`.
         weights_free: of one whose terms have weights that are learned, and that nothing holds,
             whether these have moved the way that makes it small; None of any other.
     """
@@ -68,7 +70,7 @@ class LossForm:
     of_rewards: bool = field(default=False, metadata={"figure": "of_rewards"})
     broadcasts: bool = field(default=False, metadata={"figure": "loss_broadcasts"})
     candidates: int = field(default=0, metadata={"figure": "candidates"})
-    activated_twice: bool = field(default=False, metadata={"figure": "activated_twice"})
+    activated_twice: float = field(default=False, metadata={"figure": "activated_twice"})
     of_earlier: bool = field(default=False, metadata={"figure": "loss_of_earlier"})
     of_cosines: bool = False
     baseline: frozenset[int] = frozenset()
@@ -81,6 +83,7 @@ class LossForm:
     mean_square: tuple[str, int] | None = None
     capped: bool = False
     clamped: tuple[float, float] | None = None
+    applied: AppliedFunction | None = None
     weights_free: Pending[bool] | None = field(default=None, metadata={"figure": "weights_free"})
 
     def figures(self) -> dict[str, float]:
@@ -109,6 +112,8 @@ def form_of(loss: Any, outputs: MarkedOutputs, earlier: Collection[object]) -> L
     along = [axis_of(node, outputs) for node in softmaxes]
     logs = [node for node, kind in kinds.items() if kind == "LogSoftmax"]
     products = [node for node, kind in kinds.items() if kind == "Mul"]
+    of_logits = (node for node, kind in kinds.items() if kind in TAKES_LOGITS)
+    activated = [activation_before(node, outputs) for node in of_logits]
     return LossForm(
         over_samples=float("samples" in along and "classes" not in along),
         against_itself=any(map(is_against_itself, logs)),
@@ -116,9 +121,7 @@ def form_of(loss: Any, outputs: MarkedOutputs, earlier: Collection[object]) -> L
         of_rewards=of_rewards,
         broadcasts=any(broadcasts(node, nodes, outputs, samples) for node in nodes),
         candidates=max(map(candidates_of, logs), default=0),
-        activated_twice=any(
-            kind in TAKES_LOGITS and is_activated(node, outputs) for node, kind in kinds.items()
-        ),
+        activated_twice=max(activated, default=0) or False,
         of_cosines=_is_of_cosines(loss, outputs),
         of_alignment=any("CtcLoss" in kind for kind in kinds.values()),
         of_scores=_is_of_scores(loss),
@@ -128,6 +131,7 @@ def form_of(loss: Any, outputs: MarkedOutputs, earlier: Collection[object]) -> L
         raised=raised(loss),
         capped=is_capped(loss, outputs),
         clamped=clamped_of_mean_square(loss, outputs),
+        applied=applied_function(loss, nodes, outputs),
     )
 
 

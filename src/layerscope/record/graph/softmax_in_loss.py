@@ -31,10 +31,25 @@ def axis_of(softmax: Any, outputs: MarkedOutputs) -> str:
 TAKES_LOGITS = ("Sigmoid", "LogSigmoid", "Softmax", "LogSoftmax", "BinaryCrossEntropyWithLogits")
 
 
-def is_activated(node: Any, outputs: MarkedOutputs) -> bool:
-    """Whether what a function of logits takes is an output that a sigmoid or softmax has made."""
+def activation_before(node: Any, outputs: MarkedOutputs) -> float:
+    """What has been applied already to the output that a function of logits takes: 1 for a sigmoid
+    or softmax that the network ends with, that of `OF_LOOP` for a function that the training loop
+    puts it through before a criterion; else 0.
+    """
     source = through(inputs_of(node)[0], WHOLE, outputs)
-    return source in outputs and kind_of(through(source, WHOLE)) in ("Sigmoid", "Softmax")
+    if source in outputs:
+        return float(kind_of(through(source, WHOLE)) in ("Sigmoid", "Softmax"))
+    source = through(source, _ROWS, outputs)
+    if source in outputs or kind_of(node) not in _CRITERIA or kind_of(source) not in OF_LOOP:
+        return 0.0
+    is_output = through(inputs_of(source)[0], _ROWS, outputs) in outputs
+    return OF_LOOP[kind_of(source)] * is_output
+
+
+OF_LOOP = {"Relu": 2.0, "Tanh": 3.0, "Sigmoid": 4.0, "Softmax": 4.0}
+_CRITERIA = ("LogSoftmax", "BinaryCrossEntropyWithLogits")
+"""Functions of logits that a criterion is made of: a sigmoid alone may be anything's."""
+_ROWS = (*WHOLE, "Select", "Slice", "Index")
 
 
 def is_against_itself(softmax: Any) -> bool:
