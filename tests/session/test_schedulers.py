@@ -35,10 +35,10 @@ def test_a_scheduler_is_named_with_what_it_was_made_with(make, name):
     assert scheduler.optimizer is one
 
 
-def test_the_finding_says_whose_rate_is_gone(tmp_path):
+def rate_gone(tmp_path, schedule):
     network = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
-    scheduler = lr_scheduler.ExponentialLR(optimizer, 0.3)
+    scheduler = schedule(optimizer)
     x = torch.randn(16, 4)
     with layerscope.watch(network, tmp_path, images=False, summary=False) as watcher:
         for _ in range(60):
@@ -49,4 +49,17 @@ def test_the_finding_says_whose_rate_is_gone(tmp_path):
             scheduler.step()
             watcher.step(loss)
     (found,) = [each for each in watcher.findings if each.rule == "learning_rate_gone"]
+    return found
+
+
+def test_the_finding_says_whose_rate_is_gone(tmp_path):
+    found = rate_gone(tmp_path, lambda it: lr_scheduler.ExponentialLR(it, 0.3))
     assert found.explanation.endswith("; the rate is set by ExponentialLR(gamma=0.3)")
+    assert "gamma=1" not in found.remedy
+
+
+@pytest.mark.parametrize("gamma", [0, 0.0])
+def test_a_rate_that_is_multiplied_by_0_is_answered_with_the_factor(tmp_path, gamma):
+    found = rate_gone(tmp_path, lambda it: lr_scheduler.StepLR(it, 3, gamma))
+    assert found.explanation.endswith(f"; the rate is set by StepLR(step_size=3, gamma={gamma})")
+    assert found.remedy.startswith("gamma=1 if no schedule is wanted")

@@ -1,5 +1,6 @@
 """The judge of one run: figures in, block by block, findings out."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,6 +24,9 @@ from layerscope.diagnose.memory import Memory, Shared
 from layerscope.diagnose.onsets import Onsets
 from layerscope.diagnose.registry import OF_RUN, RULES, Rule
 from layerscope.diagnose.thresholds import Thresholds
+
+_BY_ZERO = re.compile(r"\b(gamma|factor)=0(?:\.0)?[,)]")
+"""Of a scheduler's numbers: what it multiplies a rate by."""
 
 
 class Judge:
@@ -89,7 +93,12 @@ class Judge:
         if finding.rule != "learning_rate_gone":
             return finding
         told = f"{finding.explanation}; the rate is set by {self.schedulers}"
-        return replace(finding, explanation=told)
+        by_zero = _BY_ZERO.search(self.schedulers)
+        if finding.value > 0 or by_zero is None:
+            return replace(finding, explanation=told)
+        name = by_zero[1]
+        remedy = f"{name}=1 if no schedule is wanted, or none at all: the rate is multiplied by it"
+        return replace(finding, explanation=told, remedy=f"{remedy}; 0.1 is usual for one that is")
 
     def _asks_nothing(self, note: Finding) -> bool:
         few = 2 * note.layers < len(self._roles.layers)  # such as a copy that is kept, not called

@@ -99,6 +99,33 @@ def squared_logarithmic_error_of_a_signed_output(mended, watch):
     fit(watch, model, optimizer, batches(x, sales), rmsle)
 
 
+@program("loss_not_finite", follows=("not_finite",))
+def a_ranking_takes_the_log_of_a_difference(mended, watch):
+    better, worse = torch.randn(2, 512, 8)
+    better[:, 0] += 0.5
+    model = perceptron(8, 1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+
+    def ranking(m, better, worse):
+        apart = m(better) - m(worse)
+        return -(F.logsigmoid(apart) if mended else torch.log(apart)).mean()
+
+    fit(watch, model, optimizer, batches(better, worse), ranking)
+
+
+@program("loss_not_finite", follows=("not_finite",))
+def a_density_takes_the_root_of_what_is_left_of_one(mended, watch):
+    x, y = toys.surface()
+    model = perceptron(6, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+
+    def angle(m, x, y):
+        sine = torch.tanh(m(x)) if mended else 2 * m(x)
+        return (torch.sqrt(1.001 - sine**2) - torch.cos(y)).square().mean()
+
+    fit(watch, model, optimizer, batches(x, y), angle)
+
+
 @program("loss_after_activation")
 def softmax_and_cross_entropy(mended, watch):
     x, y = toys.blobs(classes=5)

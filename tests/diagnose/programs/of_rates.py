@@ -159,3 +159,22 @@ def the_warm_up_of_a_large_model_for_a_small_one(mended, watch):
     steps = 30 if mended else 20_000
     warm_up = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda at: min((at + 1) / steps, 1.0))
     fit(watch, model, optimizer, batches(x, y, steps=240), of_output(F.mse_loss), warm_up)
+
+
+@program("learning_rate_gone", follows=("stalled", "loss_not_falling"))
+def a_schedule_is_turned_off_by_a_factor_of_zero(mended, watch):
+    x, y = toys.surface()
+    model = perceptron(6, 1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    off = torch.optim.lr_scheduler.StepLR(optimizer, 5, gamma=1 if mended else 0)
+    fit(watch, model, optimizer, batches(x, y, steps=120), of_output(F.mse_loss), off)
+
+
+@program("learning_rate_gone", follows=("stalled", "loss_not_falling"))
+def milestones_take_the_rate_by_nothing(mended, watch):
+    x, y = toys.blobs(classes=6, apart=1.0)
+    model = perceptron(10, 6)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    gamma = 0.1 if mended else 0.0
+    milestones = torch.optim.lr_scheduler.MultiStepLR(optimizer, [20, 100], gamma=gamma)
+    fit(watch, model, optimizer, batches(x, y, steps=120), cross_entropy, milestones)

@@ -24,8 +24,8 @@ _PACE = 10.0
 
 _NOT_FINITE = Advice(
     "the loss is not finite, though all outputs of the network are",
-    "look in your own loss for a log or a division of what may be 0, or an exp of what may be "
-    "large; "
+    "look in your own loss for a log or a root of what may be 0 or less, such as a difference of "
+    "two scores (F.logsigmoid(a - b) takes any), a division by 0, or an exp of what may be large; "
     "torch.nn.functional.cross_entropy takes logits, and is 0 / 0 where all targets are left out "
     "(ignore_index, -100)",
 )
@@ -45,7 +45,7 @@ _OF_A_SUM = Advice(
     "{value:.4g} times the mean, and the steps before were as many times as large as those of a "
     "mean",
     "reduction='mean', or an optimizer.lr divided by {value:.4g}; and look in your own loss for a "
-    "log or a division of what may be 0, or an exp of what may be large: "
+    "log of what may be 0 or less, a division by 0, or an exp of what may be large: "
     "torch.nn.functional.cross_entropy takes logits",
 )
 _NEGATIVE = (
