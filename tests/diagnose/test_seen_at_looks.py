@@ -525,3 +525,28 @@ def test_data_that_are_overwritten_are_why_samples_are_blank():
     told = rules_and_words(looked(data_overwritten=1.0, input_blank=0.6))
     assert next(iter(told)) == "data_overwritten"
     assert told["inputs_repeat"].because == "data_overwritten"
+
+
+@pytest.mark.parametrize(
+    ("told", "severity", "words"),
+    [
+        ({"foreign": 0}, "warning", "are frozen"),
+        ({"foreign": 0, "untrained": (5, 2)}, "note", "are frozen"),
+        ({"foreign": 3}, "warning", "another network"),
+        ({"foreign": 0, "unowned_share": 0.9}, "warning", "it never learns"),
+    ],
+)
+def test_an_optimizer_that_has_frozen_parameters_alone_is_told_of(told, severity, words):
+    figures = looked(**{"owned": 0, "unowned_share": 1, **told})
+    found = rules_and_words(figures)["not_optimized"]
+    assert (found.severity, words in found.explanation) == (severity, True)
+
+
+@pytest.mark.parametrize(("none", "severity"), [(1, None), (2, "warning")])
+def test_a_parameter_that_the_forward_pass_detaches_has_no_gradient(none, severity):
+    layers = (replace(LAYERS[0], order=-1), *LAYERS[1:])
+    figures = looked(layers, no_gradient=(0, none))
+    figures["weight_grad_rms"][:, 0] = np.nan
+    found = rules_and_words(figures).get("no_gradient")
+    assert (found and found.severity) == severity
+    assert severity is None or "detach() or .data" in found.explanation

@@ -82,7 +82,10 @@ class ParameterFigures:
         # to take it with or not, they were due.
         came = look.ends.output is not None and look.ownership is not None
         if (look.gradients or came or look.stepped) and not skipped:
-            none = np.array([each not in look.gradients for each in self._trained], np.float32)
+            none = [
+                (each not in look.gradients) * (1 + (each in look.cut_off))
+                for each in self._trained
+            ]
             np.fmax.at(of_layers[:, LAYER_COLUMN["no_gradient"]], places, none)
         if look.ownership is not None:
             owned = look.ownership.owned

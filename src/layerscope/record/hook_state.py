@@ -43,6 +43,7 @@ class HookState:
             that is made of others.
         bare_not_finite: of these, name and how many elements are not finite, once an output was
             not; None before.
+        cut_off: the `id` of each trained parameter that a forward pass has detached, with gradients.
         on_lasting_tensors: gradient hooks to be taken off when the step ends, as their tensors do
             not go with it.
         evaluated: layers that were called, with gradients, while the network was in evaluation
@@ -69,6 +70,7 @@ class HookState:
     data_finite: bool | None = None
     bare: tuple[tuple[str, Tensor], ...] = ()
     bare_not_finite: dict[str, int] | None = None
+    cut_off: set[int] = field(default_factory=set)
     on_lasting_tensors: list[RemovableHandle] = field(default_factory=list)
     evaluated: set[str] = field(default_factory=set)
     transformed: set[str] = field(default_factory=set)

@@ -17,6 +17,7 @@ class Look:
         ends: data, output, and the loss's gradient on it.
         ownership: what the optimizers have; None while none is known.
         gradients: the `id` of each parameter that got one.
+        cut_off: and of each trained one that a forward pass has detached.
         trained: and of each measured one that required one when the step was over.
         row_spreads: by entry, how much the rows of its weight differ, where that is not settled.
         stepped: whether an optimizer took a step that has parameters of the network.
@@ -28,6 +29,7 @@ class Look:
     ends: Ends
     ownership: Ownership | None
     gradients: frozenset[int]
+    cut_off: frozenset[int]
     trained: frozenset[int]
     row_spreads: Mapping[str, float]
     stepped: bool

@@ -235,6 +235,7 @@ class Surroundings:
             ends,
             known,
             frozenset(self._gradients),
+            frozenset(self._state.cut_off),
             frozenset(id(each.parameter) for each in parameters if each.parameter.requires_grad),
             self._rows.look(parameters),
             self._stepped,

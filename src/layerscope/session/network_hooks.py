@@ -6,7 +6,7 @@ from torch.optim import Optimizer
 from layerscope.diagnose.findings.finding import Finding
 from layerscope.diagnose.rules.dropout_high import dropout_in_evaluation
 from layerscope.diagnose.rules.modules_repeated import called_twice
-from layerscope.diagnose.rules.wiring import NEVER_STEPPED, never_given
+from layerscope.diagnose.rules.not_optimized import NEVER_STEPPED, never_given
 from layerscope.record import Recorder, choose_layers
 from layerscope.record.distributed.layouts import layouts_of
 from layerscope.record.distributed.shards import put_shards_back

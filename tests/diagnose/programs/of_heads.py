@@ -87,3 +87,32 @@ def the_last_block_is_all_that_is_trained(mended, watch):
     trained = [each for each in model.parameters() if each.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=1e-3)
     fit(watch, model, optimizer, batches(x, y, steps=120), cross_entropy)
+
+
+@program("not_optimized")
+def the_new_head_of_an_optimizer_is_frozen_with_the_rest(mended, watch):
+    x, y = toys.pictures()
+    layers = []
+    for channels in (1, 12):
+        layers += [nn.Conv2d(channels, 12, 3, padding=1), nn.BatchNorm2d(12), nn.ReLU()]
+    model = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(48, 4))
+    pretrained(model, x, y)
+    model[-1] = nn.Linear(48, 2)
+    optimizer = torch.optim.Adam(model[-1].parameters(), lr=3e-3)
+    for module in model:
+        module.requires_grad_(isinstance(module, nn.BatchNorm2d) and not mended)
+    model[-1].requires_grad_(mended)
+    fit(watch, model, optimizer, batches(x, y % 2, steps=120), cross_entropy)
+
+
+@program("frozen_untrained")
+def a_new_head_is_frozen_by_the_name_that_all_share(mended, watch):
+    x, y = toys.blobs(classes=6, features=16)
+    body = nn.Sequential(nn.Linear(16, 48), nn.LayerNorm(48), nn.ReLU(), nn.Linear(48, 48))
+    pretrained(nn.Sequential(body, nn.ReLU(), nn.Linear(48, 6)), x, y)
+    model = nn.Sequential(body, nn.ReLU(), new_head(48, 3))
+    optimizer = torch.optim.SGD(model[2].parameters(), lr=0.05, momentum=0.9)
+    for name, parameter in model.named_parameters():
+        frozen = ("weight", "bias") if not name.startswith("0.1") else ()
+        parameter.requires_grad = (name.startswith("2") if mended else not name.endswith(frozen))
+    fit(watch, model, optimizer, batches(x, y % 3, steps=120), cross_entropy)

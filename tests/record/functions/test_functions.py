@@ -507,3 +507,24 @@ def test_the_figures_of_a_function_are_in_the_first_record_of_a_run(tmp_path):
     assert facts.on_trunk
     gelu = next(facts for facts in figures.layers if facts.name.endswith("gelu"))
     assert not gelu.on_trunk  # a residual goes past it
+
+
+class Own(nn.Module):
+    """Uses its parameters in one way each."""
+
+    def __init__(self):
+        super().__init__()
+        for name in ("plain", "data", "detached", "for_nothing"):
+            self.register_parameter(name, nn.Parameter(torch.randn(4, 4)))
+
+    def forward(self, x):
+        with torch.no_grad():
+            self.for_nothing.detach().mul_(0.9)
+        return x @ self.plain @ self.data.data @ self.detached.detach()
+
+
+def test_parameters_that_a_forward_pass_detaches_are_known_unless_under_no_grad():
+    with Watched(Own()) as watched:
+        watched.step(torch.randn(5, 4))
+    network = watched.network
+    assert watched.recorder.state.cut_off == {id(network.data), id(network.detached)}

@@ -34,7 +34,7 @@ LAYER_FIGURES: Mapping[str, str] = {
     " that is not new, and is not as drawn; 7 of a normalisation's, about 0 with both signs",
     "blank_rows": "share of a frozen embedding's vectors that are 0 throughout",
     "baseline": "1 if a loss of rewards trains the layer, and no action depends on it, else 0",
-    "no_gradient": "1 if a trained weight of the layer got no gradient at all in this step, else 0",
+    "no_gradient": "1 if a trained weight of the layer got no gradient, 2 if detached, else 0",
     "stream_rms": "where a branch is added to a residual stream: the stream's RMS after it",
     "branch_to_stream": "RMS of the branch / that of the stream before it was added",
     "outlier_share": "share of the stream's elements, after it, that are above 10 times its RMS",

@@ -18,11 +18,11 @@ def without_any(figures: Figures, last: Series) -> Flags:
         last: what the last look before them said; afterwards, the last of them.
     """
     looked = figures["no_gradient"]
-    if not (looked == 1).any() and not (last == 1).any():
+    if not (looked > 0).any() and not (last > 0).any():
         last[:] = np.where(np.isnan(looked).all(axis=0), last, 0)
         return np.zeros(looked.shape, bool)
-    none = last_known(looked.astype(np.float64), last) == 1
-    return (looked == 1) | (none & np.isnan(figures["weight_grad_rms"]))
+    none = last_known(looked.astype(np.float64), last) > 0
+    return (looked > 0) | (none & np.isnan(figures["weight_grad_rms"]))
 
 
 def are_spent(figures: Figures, memory: Memory) -> Flags:

@@ -8,6 +8,7 @@ How each judges, where its limits come from and what it cannot see stands in its
 from layerscope.diagnose.rules import not_finite as not_finite
 from layerscope.diagnose.rules import not_frozen as not_frozen
 from layerscope.diagnose.rules import loss_value as loss_value
+from layerscope.diagnose.rules import not_optimized as not_optimized
 from layerscope.diagnose.rules import wiring as wiring
 from layerscope.diagnose.rules import weight_decay as weight_decay
 from layerscope.diagnose.rules import learning_rate as learning_rate

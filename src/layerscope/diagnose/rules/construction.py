@@ -70,7 +70,7 @@ def _without_gradient(figures: Figures, memory: Memory) -> Flags:
     sizes = np.fmax.accumulate(joined)[1:]
     came[:] = sizes[-1]
     none = memory.known_of_layers("none", figures["no_gradient"])
-    return (sizes == 0) | (np.isnan(sizes) & (none == 1))
+    return (sizes == 0) | (np.isnan(sizes) & (none > 0))
 
 
 def _without_function(facts: LayerFacts) -> str:

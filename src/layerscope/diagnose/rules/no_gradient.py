@@ -20,6 +20,7 @@ from layerscope.diagnose.questions.solved import is_solved
 
 _ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP, _FLAT, _BESIDE = range(7)
 _CANCELLED, _IN_PART, _OF_SLOPES, _FLAT_PART, _FED_ZEROS, _PLACELESS, _IN_CHECKPOINT = range(7, 14)
+_DETACHED = 14
 
 
 def _remedy_beside(facts: LayerFacts) -> str:
@@ -123,7 +124,14 @@ _ADVICE = (
         "checkpoint(..., use_reentrant=False); or requires_grad_() of what goes in, as Hugging "
         "Face's model.enable_input_require_grads() does behind a frozen embedding",
     ),
+    Advice(
+        "{layer} gets no gradient: the forward pass takes its values through detach() or .data",
+        "the parameter itself in forward(), without .detach() or .data; or "
+        "requires_grad_(False) if it is to stay as it is",
+    ),
 )
+_BY_FORWARD = 2
+"""Of the figure `no_gradient`."""
 _ROUNDED = 1e-5
 """Of what is the same but for rounding."""
 _PIECEWISE = ("relu", "leaky_relu", "prelu", "relu6", "hardtanh", "hardshrink", "threshold")
@@ -133,13 +141,14 @@ _PIECEWISE = ("relu", "leaky_relu", "prelu", "relu6", "hardtanh", "hardshrink", 
 @rule_with_memory("no_gradient")
 def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """A layer that forward passes reach, with trained weights and a gradient of exactly 0, or none
-    at all, for `warm_up` steps in a row.
+    at all, for `warm_up` steps in a row; or a parameter that they detach, and that gets none.
     """
     roles = memory.roles
     rms = figures["weight_grad_rms"]
     reached = np.array([facts.order >= 0 for facts in roles.layers])
     of_state, of_inputs, through = recurrences(roles)
-    judged = roles.only("trained") * np.where(reached, 1, np.nan)
+    detached = memory.known_of_layers("detached", figures["no_gradient"]) == _BY_FORWARD
+    judged = roles.only("trained") * np.where(reached | detached, 1, np.nan)
     none = without_any(figures, memory.of_layers("none")[0])
     values = np.where(none, 0.0, rms) * judged
     values[follow_by_hand(figures, none, memory)] = np.nan
@@ -188,7 +197,8 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     cause = np.where(placeless, _PLACELESS, cause)
     in_checkpoint = none & np.array([facts.in_checkpoint for facts in roles.layers])
     cause = np.where(in_checkpoint, _IN_CHECKPOINT, cause)
-    beside &= ~in_checkpoint
+    cause = np.where(none & detached, _DETACHED, cause)
+    beside &= ~(in_checkpoint | detached)
     harmless = (((fed & ~none) | beside) & ~(cancelled | of_part | flat_slopes)) | left_out
     harmless &= ~placeless
     return Symptoms.of_layers(

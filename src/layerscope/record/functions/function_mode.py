@@ -14,7 +14,10 @@ from layerscope.record.network.activation_calls import ACTIVATION_CALLS
 from layerscope.record.network.dropout_calls import DROPOUT_CALLS
 from layerscope.record.routers import ROUTER_CALLS
 
-_LOOKED_AT = ATTENTION_CALLS | ROUTER_CALLS | DROPOUT_CALLS
+CUTS = frozenset({torch.Tensor.detach, torch.detach, torch.Tensor.data.__get__})
+"""What gives a tensor without its graph."""
+
+_LOOKED_AT = ATTENTION_CALLS | ROUTER_CALLS | DROPOUT_CALLS | CUTS
 
 
 class FunctionMode(TorchFunctionMode):
@@ -25,8 +28,8 @@ class FunctionMode(TorchFunctionMode):
 
     Attributes:
         call: calls every function in torch's stead, where somebody wants to see them all.
-        attend: is given each call that may be part of an attention, a router's choice or a dropout,
-            its arguments and its output; None where these are not looked at.
+        attend: is given each call that may be part of an attention, a router's choice, a dropout
+            or a detach, its arguments and its output; None where these are not looked at.
     """
 
     def __init__(self, see: Callable[[str, Any, Any, Any], None]) -> None:

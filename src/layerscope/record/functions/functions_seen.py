@@ -6,11 +6,13 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import nn
 
 from layerscope.record.attention.attention import ATTENTION, ATTENTION_CALLS, Attention
 from layerscope.record.distributed.shards import is_sharded
 from layerscope.record.functions.function_layers import FunctionLayers
+from layerscope.record.functions.function_mode import CUTS
 from layerscope.record.graph_nodes import backward_pass
 from layerscope.record.hook_state import HookState
 from layerscope.record.network.calling_code import MODULE_CALLS
@@ -94,8 +96,8 @@ class FunctionsSeen:
             self.state.give_up(error)
 
     def attend(self, function: Any, args: Any, kwargs: Any, output: Any) -> None:
-        """A call that may be an attention, a part of one, a router's choice or a dropout; never
-        raises.
+        """A call that may be an attention, a part of one, a router's choice, a dropout or a
+        detach; never raises.
 
         Arguments of somebody's own kind may: such a call is not seen.
         """
@@ -109,6 +111,8 @@ class FunctionsSeen:
         try:
             if self.searching and function in DROPOUT_CALLS:
                 self.dropouts.see(call_site()[0], function, args, kwargs)
+            if function in CUTS:
+                self._note_cut(args[0])
             if function not in _PLACES:
                 return
             kind = EXPERTS if function in ROUTER_CALLS else ATTENTION
@@ -131,6 +135,11 @@ class FunctionsSeen:
             _log.debug("LayerScope: a call of %s was not seen", function, exc_info=True)
         if clock:
             state.spent += clock() - began
+
+    def _note_cut(self, tensor: Any) -> None:
+        """A parameter's values go on without its graph; under no_grad that changes nothing."""
+        if isinstance(tensor, nn.Parameter) and tensor.requires_grad and torch.is_grad_enabled():
+            self.state.cut_off.add(id(tensor))
 
     def _meet(self, module: nn.Module, name: str, args: Any, kwargs: Any) -> OutputHook | None:
         if nonlinearity_of(module) is not None:  # is a layer itself, or was not to be watched
