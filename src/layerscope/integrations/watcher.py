@@ -14,8 +14,8 @@ from typing import NoReturn, Self
 from torch import Tensor, nn
 from torch.amp import GradScaler
 
-from layerscope.diagnose.rules.weights_overwritten import own_weights_loaded
 from layerscope.diagnose.rules.not_optimized import NEVER_STEPPED, never_stepped
+from layerscope.diagnose.rules.weights_overwritten import own_weights_loaded
 from layerscope.integrations.loop_steps import LoopSteps
 from layerscope.integrations.outcome import Outcome
 from layerscope.record import choose_layers

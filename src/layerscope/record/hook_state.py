@@ -43,7 +43,7 @@ class HookState:
             that is made of others.
         bare_not_finite: of these, name and how many elements are not finite, once an output was
             not; None before.
-        cut_off: the `id` of each trained parameter that a forward pass has detached, with gradients.
+        cut_off: the `id` of each trained parameter that a forward pass has detached.
         on_lasting_tensors: gradient hooks to be taken off when the step ends, as their tensors do
             not go with it.
         evaluated: layers that were called, with gradients, while the network was in evaluation

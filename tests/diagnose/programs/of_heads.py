@@ -114,5 +114,5 @@ def a_new_head_is_frozen_by_the_name_that_all_share(mended, watch):
     optimizer = torch.optim.SGD(model[2].parameters(), lr=0.05, momentum=0.9)
     for name, parameter in model.named_parameters():
         frozen = ("weight", "bias") if not name.startswith("0.1") else ()
-        parameter.requires_grad = (name.startswith("2") if mended else not name.endswith(frozen))
+        parameter.requires_grad = name.startswith("2") if mended else not name.endswith(frozen)
     fit(watch, model, optimizer, batches(x, y % 3, steps=120), cross_entropy)

@@ -14,7 +14,8 @@ from layerscope.record.network.activation_calls import ACTIVATION_CALLS
 from layerscope.record.network.dropout_calls import DROPOUT_CALLS
 from layerscope.record.routers import ROUTER_CALLS
 
-CUTS = frozenset({torch.Tensor.detach, torch.detach, torch.Tensor.data.__get__})
+_DATA = torch.Tensor.data.__get__  # type: ignore[attr-defined] # of the class it is a descriptor
+CUTS = frozenset({torch.Tensor.detach, torch.detach, _DATA})
 """What gives a tensor without its graph."""
 
 _LOOKED_AT = ATTENTION_CALLS | ROUTER_CALLS | DROPOUT_CALLS | CUTS
