@@ -14,8 +14,7 @@ _MANY = 256
 @rule_of_run("full_batch", looks_at=("whole_set", "wants_all_data"))
 def full_batch(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Loss / the loss at the start, where each step got the same samples, all at once, and the loss
-    falls: an epoch is one step. Or where an optimizer compares steps as if all were of one
-    function, while each gets other samples.
+    falls; or where an optimizer compares steps as if all were of one function.
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)

@@ -17,11 +17,7 @@ _OF_LOOKS = ("input_blank", "token_share", "batch_of", "same_noise", "twins_diff
 @rule_of_run("inputs_repeat", looks_at=(*_OF_LOOKS, "unit_spread"))
 def inputs_repeat(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Share of the samples that are one number throughout, or of the tokens that are one token and
-    no padding; 1 where an embedding gets one number, and nothing else tells samples apart. Or at
-    how many looks in a row the targets of a squared error, or what they differ by from the inputs,
-    were the same numbers beside other inputs. Or how many samples a loader has of
-    which each step got the first batch, made anew, bit for bit. Or the share of the samples that
-    are in their batch again with another label.
+    no padding; or what the case has.
     """
     blank, token = figures["input_blank"], figures["token_share"]
     of_one, embedding = _of_one_number(figures, thresholds, memory)

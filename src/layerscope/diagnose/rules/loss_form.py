@@ -196,13 +196,7 @@ def _are_cut_off(figures: Figures, memory: Memory) -> Flags:
 
 @rule_of_run("loss_broadcast", looks_at=("targets_broadcast", "loss_broadcasts"))
 def loss_broadcast(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Outputs [n, 1] minus targets [n] make n x n differences: each output is drawn to the mean of
-    all targets. The gradient shows it, 2 / n (output - one number), or the loss's graph: a number
-    of each sample and something without a gradient make [n, n], all of which goes into one mean.
-
-    A loss that pushes all outputs one way, as a sigmoid of samples that are all positive (Kiryo et
-    al. 2017), may have a gradient like it: it has no targets, on both sides of which outputs come.
-    """
+    """1 where the gradient, or the loss's graph, shows n x n differences of [n] and [n, 1]."""
     of_graph = figures["loss_broadcasts"] == 1
     ways = figures["targets_broadcast"]
     among_targets = memory.ever("among", ways == 1)

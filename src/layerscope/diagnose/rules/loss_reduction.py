@@ -24,10 +24,7 @@ _CRITERION = (
 
 @rule_of_run("loss_reduction", looks_at=("loss_reduction", "loss_raised", "ignored_share"))
 def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """The loss / the mean over its samples; a step's backward passes, each of a mean; a gradient
-    scaler's factor; the number of samples by which a mean is divided once more; what exp() or a
-    power of a mean multiplies its gradients by; or the samples of a batch whose loss has only one.
-    """
+    """The loss / the mean over its samples; or by what else its gradients are too large or small."""
     times = figures["loss_reduction"].astype(np.float64)
     summed, scaled = is_summed(figures), is_scaled(figures)
     scaled &= memory.known("divided", figures["gradients_divided"]) == 1

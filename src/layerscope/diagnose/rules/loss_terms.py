@@ -9,10 +9,7 @@ from layerscope.diagnose.questions.in_each_look import LOOKS
 
 @rule_of_run("penalty_without_gradient", looks_at=("number_added", "term_cut_off"))
 def penalty_without_gradient(figures: Figures, t: Thresholds, memory: Memory) -> Symptoms:
-    """1 where a term of the loss has no gradient by what it is to train: slopes of an output by the
-    data without a graph, or what was cut off from the network that made it; or where a policy's
-    logits get the gradient of their entropy alone.
-    """
+    """1 where a term of the loss has no gradient by what it is to train."""
     so = (figures["slopes_plain"] == 1) & ~(figures["slopes_taken"] == 1)
     values = np.where(
         np.isnan(figures["number_added"]), np.nan, so & (figures["number_added"] == 1)

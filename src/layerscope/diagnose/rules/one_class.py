@@ -17,10 +17,8 @@ in turn, and a rare class is not in every batch."""
 
 @rule_of_run("one_class", looks_at=("labels_seen", "targets_apart", "returns_zero"))
 def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Share of the most frequent class among all targets seen so far, where it is 1; likewise 1
-    where all targets of a squared error are the same number, or the targets of all samples are the
-    same numbers, of such an error or of a binary loss of several outputs; or where the returns that
-    a policy's values are to become are all 0.
+    """1 where all targets so far are of one class, one number, or the same in all samples; or where
+    all returns are 0.
     """
     seen, label, looks = memory.of_run("one_class", 3)
     values = np.full(len(figures.steps), np.nan)

@@ -25,8 +25,7 @@ is ten."""
 @rule_of_run("optimizer_averages", looks_at="optimizers_replaced")
 def optimizer_averages(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Optimizers that were made of the parameters of one before / the steps since the last look; or
-    beta1 / sqrt(beta2) of Adam and its kind; or epsilon / the largest RMS of a layer's gradient; or
-    how many steps an undamped momentum m adds up, 1 / (1 - m), or Adam averages squares over.
+    what the case has.
     """
     last = memory.of_run("last", 2)
     made = np.full(len(figures.steps), np.nan)

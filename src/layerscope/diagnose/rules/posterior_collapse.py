@@ -12,9 +12,7 @@ _HALF = 0.5
 @rule_of_run("posterior_collapse", looks_at="latent_drawn")
 def posterior_collapse(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Share of the gradients on a mean and a variance, which a network gives beside its output,
-    that a Kullback-Leibler divergence from a standard normal makes. Or whether that on the variance
-    is all of it. Or the noise that the two terms' weights take the data to have, where it is larger
-    than what the data vary by along any direction.
+    that a Kullback-Leibler divergence from a standard normal makes; or what the case has.
     """
     t = thresholds
     drawn = figures["latent_drawn"].astype(np.float64)

@@ -28,9 +28,7 @@ _FROZEN = (
 @rule_of_run("running_statistics", looks_at=("norm_momentum", "frozen_variance"))
 def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Momentum of a batch normalisation in training, the share of the new batch; -1 stands for one
-    that somebody has written, and that has kept nothing. Or what it leaves, after n steps, of what
-    the running statistics start with: (1 - m)^n. Of a frozen part in training mode, how many times
-    the running variance is what it was, or how far the batches are from what is kept.
+    that somebody has written, and that has kept nothing. Of what else is told the case has the value.
     """
     momentum = figures["norm_momentum"].astype(np.float64)
     written = momentum < 0

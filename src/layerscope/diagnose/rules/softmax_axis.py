@@ -100,9 +100,8 @@ def softmax_over_batch(figures: Figures, thresholds: Thresholds, memory: Memory)
 
 @rule_of_run("sequence_over_batch")
 def sequence_over_batch(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
-    """1 for a recurrent layer or attention that takes the batch's axis for time, by shapes alone:
-    what it remembers is then of other samples. 2 and 3, see `places_axis`; 4, if it has as many
-    places as there are samples that a loader draws at random.
+    """1 for a recurrent layer or attention that takes the batch's axis for time, by shapes alone.
+    2 and 3, see `places_axis`; 4, if it is told by the samples that a loader draws.
     """
     along = figures["along_batch"]
     return Symptoms.of_run(

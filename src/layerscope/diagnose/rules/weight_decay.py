@@ -49,12 +49,7 @@ _LIMITS = (np.nan, _SHRUNK, np.nan)
 
 @rule_of_run("weights_decay_to_zero")
 def weights_decay_to_zero(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Size of the median layer's weights / their size when first measured.
-
-    Gradients alone do not shrink a network that has yet to learn: those of all layers change their
-    weights' squares by the same amount, as outputs grow or fall (Du et al. 2018, Algorithmic
-    Regularization in Learning Deep Homogeneous Models).
-    """
+    """Size of the median layer's weights / their size when first measured."""
     t = thresholds
     sizes = figures["weight_rms"] * memory.roles.only("trained") * _of_many(memory.roles)
     first = memory.of_layers("first")[0]

@@ -20,10 +20,8 @@ _UNDONE = 10
     "weights_overwritten", looks_at=("weights_drawn", "weights_returned", "weights_undone")
 )
 def weights_overwritten(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """How often the weights that one optimizer's step started from were not those that its step
-    before had left: as if drawn anew in most layers at once, or as they had been before; or how
-    many steps in a row were taken back but for a tenth. Or how many normalisations begin with
-    weights about 0, as an initialiser leaves them that was run over all parameters.
+    """How often an optimizer's step started from other weights than its step before had left; or how
+    many steps in a row were taken back but for a tenth; or normalisations whose weights begin at 0.
     """
     norms = (figures["untrained"] == _OF_NORMS).sum(1).astype(np.float64)
     drawn, undone = figures["weights_drawn"], figures["weights_undone"]

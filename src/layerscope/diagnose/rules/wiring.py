@@ -11,9 +11,8 @@ _DETACHED = 3.0
 
 @rule_of_run("not_registered")
 def not_registered(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Parameters in the graph of the network's output that neither the network nor any optimizer
-    has: modules in a Python list or dict, or weights that each forward pass wraps anew. And small
-    tensors that multiply a term of the loss, or are one, want a gradient, and are what they were.
+    """Parameters in the graph of the network's output, or of the loss, that neither the network nor any
+    optimizer has.
     """
     lost, anew = figures["unregistered"], figures["made_anew"]
     of_network, of_loss = np.fmax(lost, anew), figures["untrained_in_loss"]
@@ -77,14 +76,8 @@ def gradients_accumulate(figures: Figures, thresholds: Thresholds, memory: Memor
 
 @rule_of_run("gradients_lost")
 def gradients_lost(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """1 where the gradients of a backward pass were cleared before an optimizer came, though the
-    loop takes several passes a step; or were changed after the step that they were for, and
-    cleared. And how many forward passes a step no backward pass comes to, for each like them that
-    one comes to: more than three are no detached target. Or how many biases a step changes by one
-    number, whatever their gradients are.
-
-    Not where the weights were changed in between, as in SAM (Foret et al. 2021), or where something
-    else was put in the gradients' place, as by gradient surgery (Yu et al. 2020).
+    """1 where gradients were cleared or changed in vain; else how many forward passes a step no
+    backward pass comes to, for each like them that one does; or biases that all move by one number.
     """
     alone = memory.loss_curve.of(figures).alone
     late = (figures["gradients_late"] == 1) & (figures["gradients_kept"] == 0)
