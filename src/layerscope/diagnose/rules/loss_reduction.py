@@ -24,7 +24,7 @@ _CRITERION = (
 
 @rule_of_run("loss_reduction", looks_at=("loss_reduction", "loss_raised", "ignored_share"))
 def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """The loss / the mean over its samples; or by what else its gradients are too large or small."""
+    """The loss / the mean over its samples; or by what else gradients are too large or small."""
     times = figures["loss_reduction"].astype(np.float64)
     summed, scaled = is_summed(figures), is_scaled(figures)
     scaled &= memory.known("divided", figures["gradients_divided"]) == 1

@@ -44,8 +44,8 @@ def optimizer_averages(figures: Figures, thresholds: Thresholds, memory: Memory)
         made,
         Case(
             figures["beta_ratio"] >= 1,
-            "beta1 / sqrt(beta2) of the optimizer is {value:.3g} (limit {threshold:g}): it averages "
-            "gradients over more steps than their squares, as if the two were exchanged",
+            "beta1 / sqrt(beta2) of the optimizer is {value:.3g} (limit {threshold:g}): it "
+            "averages gradients over more steps than their squares, as if the two were exchanged",
             "betas=(0.9, 0.999): the first is that of the gradients",
             1.0,
             figures["beta_ratio"].astype(np.float64),

@@ -8,7 +8,7 @@ _MUCH, _MOSTLY = 1 / 3, 1 / 2
 
 @rule_of_run("padding_read", looks_at="last_padding")
 def padding_read(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
-    """Share of the steps behind the last real one, where only the last step or state gets a gradient."""
+    """Share of the steps behind the last real one, where the last step alone gets a gradient."""
     return Symptoms.of_run_above(
         "network",
         figures["last_padding"],

@@ -28,7 +28,7 @@ _FROZEN = (
 @rule_of_run("running_statistics", looks_at=("norm_momentum", "frozen_variance"))
 def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Momentum of a batch normalisation in training, the share of the new batch; -1 stands for one
-    that somebody has written, and that has kept nothing. Of what else is told the case has the value.
+    that somebody has written, and that has kept nothing; or what the case has.
     """
     momentum = figures["norm_momentum"].astype(np.float64)
     written = momentum < 0

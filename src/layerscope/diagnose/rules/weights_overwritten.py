@@ -20,8 +20,8 @@ _UNDONE = 10
     "weights_overwritten", looks_at=("weights_drawn", "weights_returned", "weights_undone")
 )
 def weights_overwritten(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """How often an optimizer's step started from other weights than its step before had left; or how
-    many steps in a row were taken back but for a tenth; or normalisations whose weights begin at 0.
+    """How often an optimizer's step started from other weights than its step before had left; or
+    how many steps in a row were taken back; or normalisations whose weights begin at 0.
     """
     norms = (figures["untrained"] == _OF_NORMS).sum(1).astype(np.float64)
     drawn, undone = figures["weights_drawn"], figures["weights_undone"]

@@ -11,8 +11,8 @@ _DETACHED = 3.0
 
 @rule_of_run("not_registered")
 def not_registered(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Parameters in the graph of the network's output, or of the loss, that neither the network nor any
-    optimizer has.
+    """Parameters in the graph of the network's output, or of the loss, that neither the network nor
+    any optimizer has.
     """
     lost, anew = figures["unregistered"], figures["made_anew"]
     of_network, of_loss = np.fmax(lost, anew), figures["untrained_in_loss"]
