@@ -46,3 +46,27 @@ def test_where_there_is_a_place_kernels_are_kept_and_nothing_is_told(kernel, tmp
         warnings.simplefilter("error")
         assert compiled.jit(kernel)(3) == 6
     assert list((tmp_path / "kept").rglob("*.nbi"))
+
+
+def test_a_kernel_is_compiled_anew_where_another_file_has_changed(kernel, tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kept"))
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path / "kept"))
+
+    def found_in_the_cache():
+        compiled_kernel = compiled.jit(kernel)
+        assert compiled_kernel(3) == 6
+        return bool(compiled_kernel.stats.cache_hits)
+
+    assert [found_in_the_cache(), found_in_the_cache()] == [False, True]
+    monkeypatch.setattr(compiled, "contents_of", lambda _: "of files that were changed")
+    assert [found_in_the_cache(), found_in_the_cache()] == [False, True]
+
+
+def test_what_is_kept_is_of_all_files_of_the_room(tmp_path):
+    (tmp_path / "cpu").mkdir()
+    for file in (tmp_path / "layout.py", tmp_path / "cpu" / "kernel.py"):
+        compiled.contents_of.cache_clear()
+        before = compiled.contents_of(tmp_path)
+        file.write_text("changed = True")
+        compiled.contents_of.cache_clear()
+        assert compiled.contents_of(tmp_path) != before

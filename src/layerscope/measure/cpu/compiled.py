@@ -3,14 +3,21 @@
 numba keeps what it has compiled beside the source, or else in a folder of the user's own, or where
 NUMBA_CACHE_DIR says. A package that is installed read-only and run by a user without a home, as in
 many containers, has none of these: then each process compiles anew, which takes it half a minute.
+
+numba asks whether a kernel's own file has changed. But a kernel has in it what it calls, and how
+rows are laid out, from other files: so what is kept is also of all files of this room.
 """
 
+import hashlib
 import warnings
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
-from numba import cfunc, njit
+from numba import njit
+from numba.core.ccallback import CFunc
+from numba.core.sigutils import normalize_signature
 
 
 def jit(kernel: Callable[..., Any], reassociate: bool = False) -> Any:
@@ -22,12 +29,42 @@ def jit(kernel: Callable[..., Any], reassociate: bool = False) -> Any:
             infinities keep their meaning.
     """
     fastmath = {"reassoc", "contract", "nsz"} if reassociate else False
-    return _kept(lambda keep: njit(kernel, cache=keep, nogil=True, fastmath=fastmath))
+
+    def declare(keep: bool) -> Any:
+        compiled = njit(kernel, cache=keep, nogil=True, fastmath=fastmath)
+        if keep:
+            _keep_for_these_files(compiled)
+        return compiled
+
+    return _kept(declare)
 
 
 def jit_callback(kernel: Callable[[int], None]) -> Any:
     """Compile a function of one int64 now, for calls from C: `.address` is valid while it lives."""
-    return _kept(lambda keep: cfunc("void(int64)", cache=keep)(kernel))
+
+    def declare(keep: bool) -> Any:
+        signature = normalize_signature("void(int64)")  # type: ignore[no-untyped-call]
+        compiled = CFunc(kernel, signature, locals={}, options={})
+        if keep:
+            compiled.enable_caching()
+            _keep_for_these_files(compiled)
+        compiled.compile()
+        return compiled
+
+    return _kept(declare)
+
+
+def _keep_for_these_files(compiled: Any) -> None:
+    """What is kept of a kernel counts as long as all of this room's files are what they are."""
+    file = compiled._cache._cache_file
+    file._source_stamp = f"{file._source_stamp!r} {contents_of(Path(__file__).parents[1])}"
+
+
+@cache
+def contents_of(room: Path) -> str:
+    """A hash of the Python files of a folder and of `cpu` in it."""
+    files = sorted([*room.glob("*.py"), *(room / "cpu").glob("*.py")])
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _kept(declare: Callable[[bool], Any]) -> Any:
