@@ -12,7 +12,7 @@ import numpy as np
 
 from layerscope.measure.bins import LOWEST_EXPONENT, MANTISSA_BITS
 from layerscope.measure.cpu.compiled import jit
-from layerscope.measure.cpu.one_pass import one_pass
+from layerscope.measure.cpu.one_pass import one_pass, one_pass_without_limits
 from layerscope.measure.cpu.raw_memory import (
     add_f64,
     add_i64,
@@ -41,14 +41,13 @@ _BELOW_FLOAT32 = ~((1 << 29) - 1)  # mantissa bits of a float64 that a float32 h
 
 
 @jit
-def _extremes(address, size, low, high):  # type: ignore[no-untyped-def]
-    """Of float32: magnitudes' bits, ordered extremes, zeros, and elements outside."""
+def _extremes(address, size):  # type: ignore[no-untyped-def]
+    """Of float32: magnitudes' bits, ordered extremes, and zeros."""
     largest, smallest = _I(0), _I(0x7FFFFFFF)
     lowest, highest = _I(0x7FFFFFFF), _I(-0x80000000)
-    zeros, outside = _I(0), _I(0)
+    zeros = _I(0)
     for i in range(size):
         bits = load_i32(address, i)
-        value = load_f32(address, i)
         absolute = _I(bits & _I(0x7FFFFFFF))
         sign = _I(bits >> _I(31))  # 0, or -1: x ^ sign - sign negates
         is_zero = absolute == _I(0)
@@ -57,8 +56,19 @@ def _extremes(address, size, low, high):  # type: ignore[no-untyped-def]
         ordered = _I(_I(absolute ^ sign) - sign)
         lowest, highest = min(lowest, ordered), max(highest, ordered)
         zeros = _I(zeros + _I(is_zero))
-        outside = _I(outside + _I((value < low) | (value > high)))
-    return largest, smallest, lowest, highest, zeros, outside
+    return largest, smallest, lowest, highest, zeros
+
+
+@jit
+def _outside(address, size, sums, minimum, maximum):  # type: ignore[no-untyped-def]
+    """How many float32 are outside of a row's interval: of most rows none can be."""
+    low, high = (np.float32(load_f64(sums, Sums.LOW)), np.float32(load_f64(sums, Sums.HIGH)))
+    found = _I(0)
+    if minimum < low or maximum > high:
+        for i in range(size):
+            value = load_f32(address, i)
+            found = _I(found + _I((value < low) | (value > high)))
+    return found
 
 
 @jit
@@ -152,12 +162,12 @@ def add_figures(address, size, sums, tallies):  # type: ignore[no-untyped-def]
     Returns:
         False, and nothing is added, where an element is neither zero nor normal.
     """
-    low, high = (np.float32(load_f64(sums, Sums.LOW)), np.float32(load_f64(sums, Sums.HIGH)))
-    largest, smallest, lowest, highest, zeros, outside = _extremes(address, size, low, high)
+    largest, smallest, lowest, highest, zeros = _extremes(address, size)
     if largest >= _EXPONENT_ALL_ONES or smallest < _SMALLEST_NORMAL:
         return False
     totals = _sums(address, size, load_f64(sums, Sums.SHIFT))
     minimum, maximum = _from_ordered(lowest), _from_ordered(highest)
+    outside = _outside(address, size, sums, minimum, maximum)
     _add(sums, tallies, totals, minimum, maximum, largest, smallest, zeros, outside)
     return True
 
@@ -166,9 +176,12 @@ def add_figures(address, size, sums, tallies):  # type: ignore[no-untyped-def]
 def add_counted(address, size, sums, tallies, lanes):  # type: ignore[no-untyped-def]
     """The same, and the elements, a multiple of WIDTH, are counted in the lanes."""
     low, high = (np.float32(load_f64(sums, Sums.LOW)), np.float32(load_f64(sums, Sums.HIGH)))
-    largest, less, minimum, maximum, zeros, outside, total, squares, absolute = one_pass(
-        address, size, low, high, load_f64(sums, Sums.SHIFT), lanes
-    )
+    shift = load_f64(sums, Sums.SHIFT)
+    if low > -np.inf or high < np.inf:
+        found = one_pass(address, size, low, high, shift, lanes)
+    else:
+        found = one_pass_without_limits(address, size, low, high, shift, lanes)
+    largest, less, minimum, maximum, zeros, outside, total, squares, absolute = found
     if largest >= _EXPONENT_ALL_ONES or less < np.uint32(_SMALLEST_NORMAL - 1):
         return False
     totals = total, squares, absolute
@@ -184,8 +197,7 @@ def add_figures_f64(address, size, narrowed, sums, tallies):  # type: ignore[no-
     low, high = load_f64(sums, Sums.LOW), load_f64(sums, Sums.HIGH)
     lowest, highest, outside, zeros = _extremes_f64(address, size, low, high)
     narrow(address, size, narrowed)
-    no = np.float32(np.inf)
-    largest, smallest, _, _, narrow_zeros, _ = _extremes(narrowed, size, -no, no)
+    largest, smallest, _, _, narrow_zeros = _extremes(narrowed, size)
     if largest >= _EXPONENT_ALL_ONES or smallest < _SMALLEST_NORMAL or narrow_zeros != zeros:
         return False
     totals = _sums_f64(address, size, load_f64(sums, Sums.SHIFT))
