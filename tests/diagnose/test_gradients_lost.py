@@ -200,6 +200,33 @@ def set_to_zero_before_the_step(network, optimizer, backward):
     return loss
 
 
+class Cell(nn.Module):
+    """A recurrence that the loop steps through, as in PyTorch's tutorial on names."""
+
+    def __init__(self):
+        super().__init__()
+        self.of_input, self.of_state, self.head = nn.Linear(4, 8), nn.Linear(8, 8), nn.Linear(8, 1)
+
+    def forward(self, x, state):
+        state = torch.tanh(self.of_input(x) + self.of_state(state))
+        return self.head(state), state
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_calls_that_a_later_one_goes_on_from_are_learned_from(cut, tmp_path):
+    """Unless the state is cut off between them: then only the last is."""
+    torch.manual_seed(0)
+    network, series = Cell(), torch.randn(6, 16, 4)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.05)
+    with layerscope.watch(network, tmp_path, images=False, summary=False) as scope:
+        for _ in range(30):
+            state = torch.zeros(16, 8)
+            for x in series:
+                output, state = network(x, state.detach() if cut else state)
+            descend(scope, optimizer, (output - series[:, :, :1].sum(0)).square().mean())
+    assert ("gradients_lost" in [finding.rule for finding in scope.findings]) == cut
+
+
 CASES = (
     cleared_between,
     cleared_at_once,

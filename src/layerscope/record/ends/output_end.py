@@ -120,6 +120,14 @@ class OutputEnd:
         kind = id(module), tuple(shape[1:])
         number = self._passes.note_call(kind, len(tensor))
 
+        def note_reached(_: Tensor) -> None:
+            self._passes.note_reached(kind, number)
+
+        # Of a recurrence that the loop steps through, an early output may be nobody's: the loss
+        # comes to that call by the state that it gave to the next.
+        beside = {id(each): each for each in trained[1:] if each is not tensor}.values()
+        hooked.extend(each.register_hook(QuietHook(note_reached)) for each in beside)  # type: ignore[no-untyped-call]
+
         def see_gradient(gradient: Tensor) -> None:
             given, passes = self._passes.given, self._passes
             passes.note_reached(kind, number)
