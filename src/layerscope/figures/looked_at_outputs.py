@@ -63,6 +63,32 @@ def targets_are_inputs(view: LossView, values: Matrix, data: Sequence[Matrix]) -
     return nearly
 
 
+def counts_are_inputs(values: Matrix, gradient: Matrix, data: Sequence[Matrix]) -> bool:
+    """Whether the loss is that of a multinomial distribution of what a first layer or the network
+    gets, which are counts, most of them 0: what a user has bought, or words of a text (Liang et al.
+    2018, Variational Autoencoders for Collaborative Filtering). Its slope on a row's logits is
+    n p - y, with the counts y, which add up to n; each row may have been scaled by a number.
+
+    Args:
+        values, gradient: of the output, [samples, outputs].
+        data: [samples, features] each.
+    """
+    odds = np.exp(values - values.max(1, keepdims=True))
+    p = odds / odds.sum(1, keepdims=True)
+    for inputs in data:
+        some = inputs.any(1) if inputs.shape == values.shape else np.zeros(1, bool)
+        if not some.any() or inputs.min() < 0 or np.median(inputs) > 0:
+            continue
+        known = inputs[some]
+        counts = known / np.where(known > 0, known, np.inf).min(1, keepdims=True)
+        slope = p[some] - known / known.sum(1, keepdims=True)
+        along = (slope * gradient[some]).sum(1)
+        sizes = np.linalg.norm(slope, axis=1) * np.linalg.norm(gradient[some], axis=1)
+        if np.abs(counts - counts.round()).max() <= _NEAR and (along > (1 - _CLOSE) * sizes).all():
+            return True
+    return False
+
+
 def targets_are_next(view: LossView, values: Matrix, given: Matrix, every: int) -> bool:
     """Whether a squared error compares each place of the output with the next one of what the
     network got, along the features or, where each row is a place, along the rows.

@@ -22,6 +22,7 @@ from layerscope.figures.directions import direction_figures, is_mean_cosine
 from layerscope.figures.entropy_alone import is_of_entropy_alone
 from layerscope.figures.inputs import Matrix, rms
 from layerscope.figures.looked_at_outputs import (
+    counts_are_inputs,
     critic_slope,
     dropped,
     picked_outputs,
@@ -91,6 +92,8 @@ class OutputFigures:
         view = within_range(view, values, low, high)
         given = [each.values.numpy() for each in ends.data]
         given += [] if output.given is None else [output.given.get().numpy()]
+        no_shares = view.kind is Loss.SEVERAL_CLASSES or figures.get("targets_no_shares", 0) > 0
+        counts = no_shares and counts_are_inputs(values, gradient, given)
         if view.kind is Loss.UNKNOWN and (math.isfinite(low) or math.isfinite(high)):
             targets = targets_among(values, gradient, given)
             about = output.function.name, output.samples * values.shape[1]
@@ -112,7 +115,7 @@ class OutputFigures:
             "targets_broadcast": _broadcast(view, gradient),
             "loss_negated": float(turned),
             "loss_activated": float(view.activated and not ends.of_actions),
-            "targets_are_inputs": targets_are_inputs(view, values, given),
+            "targets_are_inputs": 1.0 if counts else targets_are_inputs(view, values, given),
             "same_noise": self._noise.see(view, values, given),
             "value_shift": _value_shift(ends, output, view, values),
             **_of_loss(output, view, values, loss),

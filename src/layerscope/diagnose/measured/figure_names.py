@@ -146,7 +146,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "loss_of_cosines": "1 if it is the mean cosine of the output with something, else 0",
     "loss_negated": "1 if the loss is minus one of its kind, else 0",
     "loss_activated": "1 if the loop puts the output through a softmax or sigmoid first, else 0",
-    "targets_are_inputs": "1 if an error compares the output with the data, 2 if nearly, else 0",
+    "targets_are_inputs": "1 if an error, or counts, compare output and data, 2 if nearly, else 0",
     "value_shift": "1 if an error compares each place with the next of the data, else 0",
     "target_beyond": "of an error beside other terms of a loss, how far targets lie beyond the"
     " output's range, in their spread",

@@ -133,7 +133,8 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     at_once = (
         (of_shares & bits | error & targets_are_bits(figures)) & each_sums & (several > _BEYOND)
     )
-    at_once |= kind == Loss.SEVERAL_CLASSES
+    of_counts = figures["targets_are_inputs"] > 0  # a multinomial's, whose sum is no matter
+    at_once |= (kind == Loss.SEVERAL_CLASSES) & ~of_counts
     values = np.where(at_once, several, values)
     # The targets of an absolute error are known on average only.
     error_of_shares = (kind == Loss.SQUARED_ERROR) & (figures["output_rows_one"] == 1)
@@ -155,7 +156,8 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     values = np.where(normalized, _left_by_norm(figures), values)
     beside = (kind == Loss.UNKNOWN) & ~np.isnan(figures["target_beyond"]) & ~apart
     values = np.where(beside, figures["target_beyond"], values)
-    no_shares = np.where(figures["passes"] > 1, np.nan, figures["targets_no_shares"])
+    unknown = (figures["passes"] > 1) | of_counts
+    no_shares = np.where(unknown, np.nan, figures["targets_no_shares"])
     values = np.where(np.isnan(no_shares), values, no_shares > 0)
     of_beside = np.where(np.isnan(figures["output_low"]), 11, _CLAMPED)
     ill = values > np.where(normalized, _LEFT, _BEYOND)
