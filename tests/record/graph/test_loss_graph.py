@@ -269,6 +269,30 @@ def episode(scores, _):
     return torch.cat([-each.log_prob(chosen) * 0.5 for each in steps]).sum()
 
 
+def each_step_added(scores, values):
+    """As a sum over a Python list has it, which no tensor gathers."""
+    drawn = [torch.distributions.Categorical(logits=row) for row in scores]
+    gains = torch.randn(len(drawn)).tolist()
+    likely = [each.log_prob(it) for each, it in zip(drawn, LABELS, strict=True)]
+    errors = sum((value - 1).square().sum() for value in values)
+    return sum(-each * gain for each, gain in zip(likely, gains, strict=True)) + errors
+
+
+def likelihoods_of_two_heads(scores, _):
+    """Each with a factor, after its sum."""
+    chosen = (each.log_softmax(1).gather(1, LABELS[:, None]) for each in (scores, 2 * scores))
+    return sum(-0.5 * each.sum() for each in chosen)
+
+
+def one_sample(scores, _):
+    return -0.5 * scores.log_softmax(1)[:1].gather(1, LABELS[:1, None]).sum()
+
+
+@pytest.mark.parametrize("loss_of", [likelihoods_of_two_heads, one_sample])
+def test_a_likelihood_with_a_factor_is_none_of_rewards(loss_of):
+    assert not form(loss_of).of_rewards
+
+
 def ratio(scores, _):
     now = torch.distributions.Categorical(logits=scores).log_prob(LABELS)
     gain, new = torch.randn(12), (now - now.detach()).exp()
@@ -289,7 +313,7 @@ def of_numbers(learned, ratio=False):
 GAUSSIAN = [of_numbers(learned, ratio) for learned in (False, True) for ratio in (False, True)]
 
 
-@pytest.mark.parametrize("loss_of", [episode, ratio, *GAUSSIAN])
+@pytest.mark.parametrize("loss_of", [episode, each_step_added, ratio, *GAUSSIAN])
 @pytest.mark.parametrize("backward", [False, True])
 def test_a_policys_loss_is_one_of_rewards(loss_of, backward):
     assert form(loss_of, backward=backward).of_rewards

@@ -19,23 +19,31 @@ _LOGS = ("LogSoftmax", "Logsumexp", "Log", "LogSigmoid")
 
 
 def chosen_in(nodes: Sequence[Any]) -> list[Any]:
-    """What gave the log-probabilities of actions, which are multiplied with rewards."""
+    """What gave the log-probabilities of actions, which are multiplied with rewards.
+
+    Of single steps, each with a reward of its own, there are several: one alone may be a
+    cross-entropy of one sample, with a factor.
+    """
     found: list[Any] = []
+    singles: list[Any] = []
     kinds = [kind_of(node) for node in nodes]
     gathered = "Stack" in kinds or "Cat" in kinds  # of single steps
     for product, kind in zip(nodes, kinds, strict=True):
         operands = inputs_of(product) if kind == "Mul" else []
-        # A factor of a whole loss comes after its mean.
-        if len(operands) != 1 or not (gathered or math.prod(shape_of(product)) > 1):
+        if len(operands) != 1:
             continue
         chosen = through(operands[0], (*WHOLE, *_RATIO))
+        # A factor of a whole loss comes after its mean, or its sum.
+        is_single = not (gathered or math.prod(shape_of(product)) > 1)
+        if is_single and math.prod(shape_of(chosen)) > 1:
+            continue
         if kind_of(chosen) in ("Gather", "Index"):
             logs = (kind_of(node) for node in behind(chosen, (), most=_NEAR))
             if any(each in _LOGS for each in logs):
-                found.append(chosen)
+                (singles if is_single else found).append(chosen)
         elif _is_of_normal(chosen):
-            found.append(chosen)
-    return found
+            (singles if is_single else found).append(chosen)
+    return found + singles if len(singles) > 1 else found
 
 
 def _is_of_normal(node: Any) -> bool:
