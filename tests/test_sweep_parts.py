@@ -179,10 +179,13 @@ def test_a_launcher_that_starts_no_job_is_one_sentence(sweep, monkeypatch, capsy
 def test_a_jobs_line_has_its_loss_its_seconds_its_verdict_and_the_progress(sweep, capsys):
     write(sweep, "finished", "running", val_loss=2.125, seconds=3.25)
     finding = {"severity": "critical", "rule": "saturated", "layer": "01_tanh", "step": 0}
+    cause = finding | {"severity": "warning", "rule": "input_scale", "layer": "inputs"}
     path = sweep.folder / "seed=0/diagnosis.json"
     for findings, verdict in (
         ([], "healthy"),
         ([finding], "critical: saturated in 01_tanh from step 0"),
+        ([cause, finding], "warning: input_scale in inputs from step 0"),
+        ([cause | {"severity": "note"}, finding], "critical: saturated in 01_tanh from step 0"),
     ):
         path.write_text(json.dumps({"findings": findings}))
         runtime = SimpleNamespace(output_dir=str(path.parent))

@@ -98,19 +98,28 @@ def test_a_single_run_that_has_not_come_to_its_end_is_not_said_to_end(tmp_path):
         assert compare(folder).answer[1].startswith(begins)
 
 
-def test_the_answer_of_one_run_begins_with_its_worst_finding(tmp_path):
+def test_the_answer_of_one_run_begins_with_its_finding(tmp_path):
     found = compare(Made("random").write(tmp_path))
     assert found.answer[0] == "1 critical: 01_tanh passes no gradient on."
 
 
-def test_the_worst_finding_need_not_be_the_first_that_is_told(tmp_path):
+@pytest.mark.parametrize(
+    ("severity", "answer"),
+    [
+        ("warning", "1 critical, 1 warning: A cause."),
+        ("note", "1 critical, 1 note: 01_tanh passes no gradient on."),
+    ],
+)
+def test_the_answer_of_one_run_begins_with_the_cause_unless_that_is_a_note(
+    tmp_path, severity, answer
+):
     run = Made("random").write(tmp_path)
     (worst,) = json.loads((run / "diagnosis.json").read_text())["findings"]
-    cause = worst | {"severity": "note", "explanation": "A cause."}
+    cause = worst | {"severity": severity, "explanation": "A cause."}
     (run / "diagnosis.json").write_text(
         json.dumps({"schema": 3, "steps": [], "findings": [cause, worst]})
     )
-    assert compare(run).answer[0] == "1 critical, 1 note: 01_tanh passes no gradient on."
+    assert compare(run).answer[0] == answer
 
 
 def of_scalars(folder, losses, seen=False):

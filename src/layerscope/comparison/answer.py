@@ -86,9 +86,10 @@ def _verdict(run: Run) -> str:
     told = counted([str(each["severity"]) for each in run.findings])
     if not run.findings:
         return f"{told.capitalize()}: no rule has anything to say about this run."
-    # Causes come first in diagnosis.json: of equals, the first.
-    worst = max(run.findings, key=lambda each: SEVERITIES.index(each["severity"]))
-    return f"{told.capitalize()}: {str(worst['explanation']).removesuffix('.')}."
+    # They stand in the order in which to mend them: what is worse may follow from what comes before.
+    serious = (each for each in run.findings if each["severity"] in SEVERITIES[1:])
+    first = next(serious, run.findings[0])
+    return f"{told.capitalize()}: {str(first['explanation']).removesuffix('.')}."
 
 
 def _loss(run: Run, loss: str) -> str:

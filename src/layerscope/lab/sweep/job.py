@@ -24,7 +24,6 @@ _LIST = re.compile(r"\[([^\[\]]*)\]")
 _LONG_NUMBER = re.compile(r"(?<==)-?(?=[\d.]{8})\d+\.\d+(?:e[+-]?\d+)?(?=,|$)")  # of a search
 _NOT_PLAIN = re.compile(r"[^\w.,=+@-]")
 
-_SEVERITIES = ("note", "warning", "critical")  # as diagnosis.json has them
 
 
 def run_name(overrides: str) -> str:
@@ -60,7 +59,8 @@ def run_name(overrides: str) -> str:
 def outcome(folder: Path) -> str:
     """The val/loss in nats of the job in `folder`, its seconds and its verdict.
 
-    The verdict is the worst finding of its diagnosis.json, or why the job has not finished.
+    The verdict is the finding of its diagnosis.json that is to be mended first, or why the job has
+    not finished.
     """
     status = RunStatus.read(folder)
     if status is None:
@@ -76,8 +76,8 @@ def _verdict(folder: Path, status: RunStatus) -> str:
         findings = read_json(folder / "diagnosis.json")["findings"]
         if not findings:
             return "healthy"
-        worst = max(findings, key=lambda each: _SEVERITIES.index(each["severity"]))
-        return f"{worst['severity']}: {worst['rule']} in {worst['layer']} from step {worst['step']}"
+        first = next((each for each in findings if each["severity"] != "note"), findings[0])
+        return f"{first['severity']}: {first['rule']} in {first['layer']} from step {first['step']}"
     except (OSError, ValueError, LookupError, TypeError):  # monitor=none
         return "finished"
 
