@@ -25,6 +25,14 @@ def without_any(figures: Figures, last: Series) -> Flags:
     return (looked > 0) | (none & np.isnan(figures["weight_grad_rms"]))
 
 
+def are_cleared(figures: Figures) -> Flags:
+    """Whether nothing was left of a layer's gradient between its measurement and the optimizer's
+    step, [steps, layers], where a trainer may change it in between.
+    """
+    nothing_left = figures["clip_factor"] == 0
+    return nothing_left[:, np.newaxis] & (figures["weight_grad_rms"] > 0)
+
+
 def are_spent(figures: Figures, memory: Memory) -> Flags:
     """Whether no optimizer has come, and weights have changed without a gradient, [steps]."""
     by_itself = memory.known("optimizers", figures["optimizers"]) == 0

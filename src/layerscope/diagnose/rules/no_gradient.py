@@ -9,6 +9,7 @@ from layerscope.diagnose.measured.figures import Flags
 from layerscope.diagnose.measured.layer_facts import LayerFacts
 from layerscope.diagnose.measured.roles import Roles
 from layerscope.diagnose.questions.missing_gradients import (
+    are_cleared,
     are_spent,
     cancelled_gradients,
     follow_by_hand,
@@ -149,7 +150,7 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     of_state, of_inputs, through = recurrences(roles)
     detached = memory.known_of_layers("detached", figures["no_gradient"]) == _BY_FORWARD
     judged = roles.only("trained") * np.where(reached | detached, 1, np.nan)
-    none = without_any(figures, memory.of_layers("none")[0])
+    none = without_any(figures, memory.of_layers("none")[0]) | are_cleared(figures)
     values = np.where(none, 0.0, rms) * judged
     values[follow_by_hand(figures, none, memory)] = np.nan
     values[are_spent(figures, memory)[:, np.newaxis] & (rms == 0)] = np.nan

@@ -42,7 +42,8 @@ class WatchedFit:
         self.module = module
         self._precision = trainer.precision_plugin
         self._alone = len(trainer.optimizers) == 1
-        self._clips = is_overridden("configure_gradient_clipping", module)
+        after = ("configure_gradient_clipping", "on_before_optimizer_step")  # they may change them
+        self._clips = any(is_overridden(name, module) for name in after)
         self._handles = [
             optimizer.register_step_post_hook(self._stepped)
             for optimizer in trainer.optimizers
