@@ -25,7 +25,6 @@ _LONG_NUMBER = re.compile(r"(?<==)-?(?=[\d.]{8})\d+\.\d+(?:e[+-]?\d+)?(?=,|$)") 
 _NOT_PLAIN = re.compile(r"[^\w.,=+@-]")
 
 
-
 def run_name(overrides: str) -> str:
     """Name a job by what it sets: its folder, and so its run in TensorBoard.
 
