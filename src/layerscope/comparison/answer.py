@@ -86,7 +86,7 @@ def _verdict(run: Run) -> str:
     told = counted([str(each["severity"]) for each in run.findings])
     if not run.findings:
         return f"{told.capitalize()}: no rule has anything to say about this run."
-    # They stand in the order in which to mend them: what is worse may follow from what comes before.
+    # They stand in the order in which to mend them: what is worse may follow from what is before.
     serious = (each for each in run.findings if each["severity"] in SEVERITIES[1:])
     first = next(serious, run.findings[0])
     return f"{told.capitalize()}: {str(first['explanation']).removesuffix('.')}."
