@@ -53,7 +53,7 @@ def test_the_digest_of_a_run_has_the_findings_of_the_run(capsys, unscaled):
     assert digest["inputs"]["input_rms"] > 40
     assert digest["loss"]["kind"] == "cross_entropy"
     assert digest["run"]["name"] == "unscaled"
-    assert digest["run"]["state"] == "finished"
+    assert (digest["run"]["state"], digest["run"]["reason"]) == ("finished", None)
     assert digest["run"]["measured_steps"] == 40
 
 
@@ -65,6 +65,22 @@ def test_it_says_how_the_run_ended_where_that_is_known(capsys, unscaled):
     finally:
         status.unlink()
     assert (run["state"], run["reason"], run["seconds"]) == ("interrupted", "by hand", 3)
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [("interrupted", "was interrupted after step 39"), ("unknown", "the watching failed")],
+)
+def test_it_says_how_far_a_loop_has_come_that_has_no_status(capsys, unscaled, state, says):
+    path = unscaled / "diagnosis.json"
+    before = path.read_text(encoding="utf-8")
+    path.write_text(json.dumps(json.loads(before) | {"state": state}), encoding="utf-8")
+    try:
+        run = told(capsys, unscaled)["run"]
+    finally:
+        path.write_text(before, encoding="utf-8")
+    assert run["state"] == state
+    assert says in run["reason"]
 
 
 def test_a_run_of_two_thousand_layers_fits(capsys, tmp_path):

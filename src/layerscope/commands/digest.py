@@ -13,7 +13,7 @@ from layerscope.events.reader import read_run
 from layerscope.exit_codes import ExitCode
 from layerscope.lab.status import RunStatus
 from layerscope.refusal import refuse
-from layerscope.run_state import state_of
+from layerscope.run_state import state_of, unfinished
 from layerscope.sinks.figures_event import figures_of
 
 
@@ -28,5 +28,6 @@ def run(options: Namespace) -> int:
     run = options.run.resolve()
     status = RunStatus.read(run)
     told = (None, None) if status is None else (status.state, status.process)
-    print(as_text(digest_of(run.name, state_of(run, *told), status, figures, findings)))
+    how_far = unfinished(run, lambda: int(figures.steps[-1]))
+    print(as_text(digest_of(run.name, state_of(run, *told), status, figures, findings, how_far)))
     return ExitCode.FINISHED

@@ -25,7 +25,12 @@ _NUMBERS = ("value", "worst", "threshold")
 
 
 def digest_of(
-    name: str, state: str, status: RunStatus | None, figures: Figures, findings: Sequence[Finding]
+    name: str,
+    state: str,
+    status: RunStatus | None,
+    figures: Figures,
+    findings: Sequence[Finding],
+    how_far: str | None = None,
 ) -> dict[str, Any]:
     """All of it as plain types, at most `MAX_BYTES` as JSON, whatever the run's size.
 
@@ -36,6 +41,8 @@ def digest_of(
         state: how the run stands; see `run_state.state_of`.
         status: of status.json; None if there is none, as beside a plain loop.
         findings: in the order of telling.
+        how_far: what is told of a run that has not come to its end, where no status gives a reason;
+            see `run_state.unfinished`.
 
     Raises:
         ValueError: there are no figures of any step.
@@ -44,7 +51,7 @@ def digest_of(
         raise ValueError("a digest takes figures of at least 1 step, got 0")
     texts = Texts()
     told = [finding.as_json() for finding in findings]
-    reason = None if status is None else status.reason
+    reason = (None if status is None else status.reason) or how_far
     digest: dict[str, Any] = {
         "schema": SCHEMA,
         "run": {
