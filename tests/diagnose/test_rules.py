@@ -770,7 +770,8 @@ def test_updates_are_too_large_if_the_loss_grows_meanwhile(figures):
         ([2.0, 6.0, 8.0, 4.6, 2.4], True),
         ([2.0, 6.0, 8.0, 4.6, 1.9], False),
         ([2.0, 5.0, 5.9, 4.6, 2.4], False),
-        ([2.0, 2.0, 2.0, 2.0, 4.1], True),
+        ([2.0, 2.0, 4.2, 4.3, 4.1], True),
+        ([2.0, 2.0, 2.0, 2.0, 4.1], False),  # one loss of five
         ([2.0] * 5, False),
     ],
 )
@@ -779,6 +780,35 @@ def test_first_steps_that_replace_the_weights_are_too_large_if_they_throw_the_lo
 ):
     figures["update_to_weight"][:5] = 0.5
     figures["loss"][:5] = losses
+    assert ("update_too_large" in found(figures)) == told
+
+
+PENALIZED = np.where(np.arange(60) % 8 == 0, 6.0, 1.0)
+"""As by a penalty that is taken every eighth step (Karras et al. 2020, StyleGAN2, section 3.1)."""
+IN_TURN = np.tile(np.linspace(8.0, 0.5, 8), 8)[:60]
+"""As of tasks of eight steps each (Nichol et al. 2018, On First-Order Meta-Learning Algorithms)."""
+RAISED = np.where(np.arange(60) < 42, 1.0, 2.5)
+
+
+@pytest.mark.parametrize(
+    ("losses", "first", "told"),
+    [(PENALIZED, 2, False), (PENALIZED, 44, False), (IN_TURN, 4, False), (IN_TURN, 38, False),
+     (RAISED, 38, True), (PENALIZED + 20 * (RAISED > 1), 38, True)],
+)  # fmt: skip
+def test_a_loss_that_is_high_by_itself_now_and_then_was_not_raised(figures, losses, first, told):
+    figures["update_to_weight"][first : first + 15, 1] = 0.2
+    figures["loss"][:] = losses
+    assert ("update_too_large" in found(figures)) == told
+
+
+@pytest.mark.parametrize(("size", "told"), [(1.0, True), (3.0, False)])
+def test_a_loss_that_is_larger_because_its_targets_are_was_not_raised(figures, size, told):
+    figures["update_to_weight"][28:43, 1] = 0.2
+    figures["loss"][:30], figures["loss"][30:] = 1.0, 9.0
+    figures["loss_kind"][::10], figures["output_rms"][::10] = Loss.SQUARED_ERROR, 0.1
+    figures["target_rms"][:30:10], figures["target_rms"][30::10] = 1.0, size
+    for name in ("target_min", "target_max"):
+        figures[name][::10] = figures["target_rms"][::10]
     assert ("update_too_large" in found(figures)) == told
 
 

@@ -9,12 +9,18 @@ import numpy as np
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.measured.figures import Flags, Series, Values
 from layerscope.diagnose.measured.last_known import last_known
+from layerscope.diagnose.questions.larger_targets import growth_of_an_error
+from layerscope.diagnose.questions.median import known_median
 from layerscope.diagnose.questions.pace import update_ratio
 from layerscope.diagnose.questions.recurrent import CLIP, is_clipped, is_recurrent
 from layerscope.diagnose.questions.solved import is_learning
 from layerscope.diagnose.symptoms import A_TENTH, graded
 
 _LOSS_GREW = 2.0
+_BEFORE = 20
+"""Losses before steps that are large, which these have to raise the loss above: where tasks take
+turns, or a penalty comes now and then, a loss is high by itself."""
+
 _NEXT_TO = 0.02
 """Times the root of 1 / fan_in, where torch's own weights are 0.6: such weights give a fiftieth of
 what they get, and are next to zero."""
@@ -70,7 +76,11 @@ def update_too_large(figures: Figures, thresholds: Thresholds, memory: Memory) -
     t = thresholds
     values = update_ratio(figures, memory.roles)
     limits = (np.nan, t.update_large, max(0.0, t.update_large))
-    loss, clipped = figures["loss"].tolist(), is_clipped(figures, memory)
+    clipped = is_clipped(figures, memory)
+    grown = growth_of_an_error(figures, memory)
+    so_far, losses = memory.of_run("losses_before", _BEFORE), figures["loss"].astype(np.float64)
+    known = np.append(so_far, losses)
+    so_far[:] = known[-_BEFORE:]
     # Of the running streak: its first step, its steps, the loss then and the highest since; whether
     # it began at zero.
     begun, streak, loss_then, highest, no_size = memory.of_layers("streak", 5)
@@ -95,13 +105,17 @@ def update_too_large(figures: Figures, thresholds: Thresholds, memory: Memory) -
                 streak[layer] = 0
                 continue
             if not streak[layer] > 0:
-                begun[layer], loss_then[layer] = figures.steps[row], loss[row]
+                begun[layer] = figures.steps[row]
+                loss_then[layer] = np.fmax.reduce(known[row : row + _BEFORE + 1])
                 streak[layer] = highest[layer] = 0
             streak[layer] += 1
-            highest[layer] = max(highest[layer], loss[row])
+            highest[layer] = max(highest[layer], losses[row])
+            recent = known_median(known[: row + _BEFORE + 1][-t.lasting :], axis=0)
+            level = min(losses[row], recent)  # one loss of several may be high by itself
+            level /= grown[row]
             was_thrown = highest[layer] > t.loss_diverged * loss_then[layer]
-            hurts = was_thrown and loss[row] > loss_then[layer]
-            hurts |= loss[row] > _LOSS_GREW * loss_then[layer]
+            hurts = was_thrown and level > loss_then[layer]
+            hurts |= level > _LOSS_GREW * loss_then[layer]
             hurts &= streak[layer] >= t.lasting
             outgrows = no_size[layer] > 0 and streak[layer] >= t.lasting
             if outgrows or ((hurts or streak[layer] >= t.warm_up) and not no_size[layer] > 0):
