@@ -1108,6 +1108,26 @@ def test_gradients_that_no_weight_gets_are_a_note_and_counted_where_they_are(
     assert (told.severity, told.layer, told.value) == (severity, "03_tanh", 7)
 
 
+@pytest.mark.parametrize(
+    ("function", "lowest", "highest", "words"),
+    [
+        ("softmax", 1e-38, 0.9, "some of these outputs are 0 or 1"),
+        ("sigmoid", 0.1, 1.0, "some of these outputs are 0 or 1"),
+        ("sigmoid", 1e-20, 0.9, "all are finite behind"),
+        ("relu", 0.0, 1.0, "all are finite behind"),
+    ],
+)
+def test_what_is_steep_at_the_ends_of_a_share_is_told_from_a_root(
+    function, lowest, highest, words
+):
+    layers = tuple(layer(i, function if i == 2 else "tanh") for i in range(6))
+    figures = healthy(layers)
+    figures["activation_min"][:, 2], figures["activation_max"][:, 2] = lowest, highest
+    figures["activation_grad_nonfinite"][30, :3] = 4
+    figures["weight_grad_nonfinite"][30, :3] = 1
+    assert words in rules_and_words(figures)["not_finite"].explanation
+
+
 def test_a_weight_gradient_alone(figures):
     figures["weight_grad_nonfinite"][30, 4] = 1
     assert found(figures)["not_finite"] == ("critical", "04_tanh", 30, 1)

@@ -119,3 +119,52 @@ def pixels_of_which_one_in_twenty_five_is_kept(mended, watch):
     model = nn.Sequential(nn.Flatten(), nn.Dropout(0.05 if mended else 0.96), *classifier(64, 4))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(2 * x, y, steps=200), of_output(F.cross_entropy))
+
+
+def doubtful(classes=5):
+    """Blobs of which one in five has another label."""
+    x, y = toys.blobs(classes=classes)
+    return x, torch.where(torch.rand(len(y)) < 0.2, torch.randint(classes, (len(y),)), y)
+
+
+class Sharp(nn.Module):
+    """The softmax of scores that are multiplied first."""
+
+    def __init__(self, features, classes, by):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(features, 32), nn.ReLU(), nn.Linear(32, classes))
+        self.softmax, self.by = nn.Softmax(dim=1), by
+
+    def forward(self, x):
+        return self.softmax(self.by(self.body(x)))
+
+
+def capped(scores):
+    """Between -50 and 50."""
+    return 50 * torch.tanh(scores / 5)
+
+
+@program("not_finite", follows=("gradient_spike", "loss_not_falling"))
+def the_log_of_a_share_of_next_to_nothing(mended, watch):
+    x, y = doubtful()
+    model = Sharp(10, 5, by=nn.Identity() if mended else capped)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+
+    def likelihood(m, x, y):
+        share = m(x)[range(len(y)), y]
+        return -torch.log(share.clamp(1e-6) if mended else share).mean()
+
+    fit(watch, model, optimizer, batches(x, y, steps=200), likelihood)
+
+
+@program("not_finite", follows=("gradient_spike", "loss_not_falling"))
+def roots_of_shares_are_compared(mended, watch):
+    x, y = doubtful()
+    model = Sharp(10, 5, by=nn.Identity() if mended else (lambda scores: scores / 0.01))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+
+    def hellinger(m, x, y):
+        share = m(x).clamp(1e-6) if mended else m(x)
+        return (share.sqrt() - F.one_hot(y, 5)).square().sum(1).mean()
+
+    fit(watch, model, optimizer, batches(x, y, steps=200), hellinger)

@@ -8,7 +8,7 @@ from layerscope.diagnose.measured.roles import Roles
 from layerscope.diagnose.questions.recurrent import CLIP, is_recurrent
 
 _OUTPUT, _INPUT, _BETWEEN, _WEIGHTS, _BACKWARD, _WEIGHT_GRADIENT, _PARAMETER, _EPSILON = range(8)
-_OUTPUT_AT_ONCE, _GIVEN_UNKNOWN, _MASKED, _WEIGHTS_AT_ONCE, _PARAMETER_AT_ONCE = range(8, 13)
+_OUTPUT_AT_ONCE, _GIVEN_UNKNOWN, _MASKED, _WEIGHTS_AT_ONCE, _PARAMETER_AT_ONCE, _AT_AN_END = range(8, 14)
 
 _FUNCTIONS = (
     "look at the functions before it in the forward of your module: a logarithm, root or division "
@@ -107,7 +107,17 @@ _ADVICE = (
         "({value:.0f} of them), and what is computed with them is not finite either",
         _OF_START,
     ),
+    Advice(
+        "gradients that come to the outputs of {layer} are not finite ({value:.0f} of them), and "
+        "some of these outputs are 0 or 1, or as good as that: what takes a logarithm, a root, a "
+        "power or a division of them, or of 1 minus them, is infinitely steep there",
+        "cross_entropy, log_softmax, logsigmoid or binary_cross_entropy_with_logits, which take "
+        "what goes into the softmax or sigmoid; or p.clamp(1e-6, 1 - 1e-6) of a probability first; "
+        "and, where it came with a step, a smaller optimizer.lr",
+    ),
 )
+_STEEP = 1e-30
+"""Of a probability: its inverse is about to be infinite, that of 3e-39 is."""
 
 
 @rule_with_memory("not_finite")
@@ -134,7 +144,7 @@ def not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
                 producer[1] = _of_weights(int(producer[1]), figures.steps[row] == 0, lost[row])
         layer, how = int(producer[0]), int(producer[1])
         severity[row, layer], cause[row, layer] = 3, how
-        if how == _BACKWARD:  # of the layer before, or of whatever this step tells of
+        if how in (_BACKWARD, _AT_AN_END):  # of the layer before, or of whatever this step tells of
             told = gradients[row] if (gradients[row] > 0).any() else values[row]
             values[row, layer] = np.fmax.reduce(told)
             known = weights[row][~np.isnan(weights[row])]
@@ -160,10 +170,19 @@ def _producer(figures: Figures, row: int, roles: Roles) -> tuple[int, int]:
     gradients = figures["activation_grad_nonfinite"][row]
     reached = [i for i in in_order if gradients[i] >= 0]
     ill = [place for place, i in enumerate(reached) if gradients[i] > 0]
+    if ill and _is_at_an_end(figures, row, reached[ill[-1]], roles):
+        return reached[ill[-1]], _AT_AN_END
     if ill:  # nothing comes after the last layer but the loss
         return reached[min(ill[-1] + 1, len(reached) - 1)], _BACKWARD
     weights = [i for i in in_order if figures["weight_grad_nonfinite"][row, i] > 0]
     return weights[0], _WEIGHT_GRADIENT
+
+
+def _is_at_an_end(figures: Figures, row: int, layer: int, roles: Roles) -> bool:
+    """Whether a sigmoid or a softmax gives shares, some of which are about 0 or 1."""
+    lowest, highest = (figures[f"activation_{end}"][row, layer] for end in ("min", "max"))
+    is_one = roles.layers[layer].nonlinearity in ("sigmoid", "softmax")
+    return bool(is_one and (lowest < _STEEP or highest == 1))
 
 
 def _of_outputs(figures: Figures, row: int, layer: int, roles: Roles) -> tuple[int, int]:
