@@ -1117,9 +1117,7 @@ def test_gradients_that_no_weight_gets_are_a_note_and_counted_where_they_are(
         ("relu", 0.0, 1.0, "all are finite behind"),
     ],
 )
-def test_what_is_steep_at_the_ends_of_a_share_is_told_from_a_root(
-    function, lowest, highest, words
-):
+def test_what_is_steep_at_the_ends_of_a_share_is_told_from_a_root(function, lowest, highest, words):
     layers = tuple(layer(i, function if i == 2 else "tanh") for i in range(6))
     figures = healthy(layers)
     figures["activation_min"][:, 2], figures["activation_max"][:, 2] = lowest, highest

@@ -22,9 +22,9 @@ def wired(network, inputs, entries=None):
                 masked.update(masked_before(o.grad_fn, i[0]))
 
             module.register_forward_hook(note)
-    loss = network(inputs).sum()
-    loss.backward()
-    return wiring(outputs, masked=masked)
+    output = network(inputs)
+    output.sum().backward()
+    return wiring(outputs, [output.grad_fn], masked=masked)
 
 
 class Net(nn.Module):
@@ -65,6 +65,19 @@ def test_a_branch_beside_a_residual_stream_is_not_on_the_trunk():
     )
     assert [name for name, layer in made.items() if layer.on_trunk] == ["head"]
     assert set(made["head"].parents) == {"stem", "branch"}
+
+
+def attend(n, x):
+    values = n.values(x).tanh()
+    return n.scores(values).softmax(0) * values
+
+
+def test_what_is_joined_by_no_layer_at_the_very_end_is_no_trunk_for_what_passes_it_by():
+    made = wired(Net(attend, values=linear(), scores=linear()), X)
+    assert [name for name, layer in made.items() if layer.on_trunk] == ["values"]
+    behind = Net(lambda n, x: n.head(attend(n, x)), values=linear(), scores=linear(), head=linear())
+    made = wired(behind, X)
+    assert [name for name, layer in made.items() if layer.on_trunk] == ["values", "head"]
 
 
 def test_of_two_heads_on_one_trunk_neither_is_on_it():

@@ -44,6 +44,11 @@ _OF_A_SEARCH = ("collapsed", "dead_units", "gradient_spike", "loss_diverged", "l
 
 _SEARCH = "nothing, where a rate was searched for and the weights of before it were loaded again"
 
+_LATE = (
+    "nothing, where a term of the loss was to begin later, as one with free bits or a weight that "
+    "is warmed up; else print each term of the first steps"
+)
+
 _TASKS = "nothing, where tasks follow each other; else shuffle the data: DataLoader(shuffle=True)"
 
 _GROWTH = 1000.0
@@ -54,8 +59,8 @@ def in_hindsight(
     finding: Finding, curve: LossCurve, last_step: int, thresholds: Thresholds
 ) -> Finding:
     """The finding, or a note of it where the network has learned since what the warning said it
-    could not, where functions fill while it learns on, where a spike was that of a task that it has
-    solved, where the first steps have mended a start, or where it is what comes of targets that
+    could not, where a gradient came late, where functions fill while it learns on, where a spike was
+    that of a task that it has solved, where the first steps have mended a start, or where it is what comes of targets that
     grow, of new classes, or of a search for the learning rate.
 
     Args:
@@ -113,7 +118,15 @@ def in_hindsight(
         or (rule == "overconfident_start" and _was_mended_at_once(finding, curve))
     ):
         return replace(finding, severity="note")
+    if rule == "no_gradient" and finding.severity == "warning" and is_over and _goes_on(curve):
+        told = f"{finding.explanation}; that was so until step {finding.last_step}"
+        return replace(finding, severity="note", explanation=told, remedy=_LATE)
     return _of_search(_of_new_classes(finding, curve), curve)
+
+
+def _goes_on(curve: LossCurve) -> bool:
+    """Whether a loss falls that is not down yet: gradients of one that is are no sign of any."""
+    return curve.is_below_start and not (curve.is_down_to_a_tenth or curve.was_thrown)
 
 
 def _of_new_classes(finding: Finding, curve: LossCurve) -> Finding:

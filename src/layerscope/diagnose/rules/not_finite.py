@@ -8,7 +8,9 @@ from layerscope.diagnose.measured.roles import Roles
 from layerscope.diagnose.questions.recurrent import CLIP, is_recurrent
 
 _OUTPUT, _INPUT, _BETWEEN, _WEIGHTS, _BACKWARD, _WEIGHT_GRADIENT, _PARAMETER, _EPSILON = range(8)
-_OUTPUT_AT_ONCE, _GIVEN_UNKNOWN, _MASKED, _WEIGHTS_AT_ONCE, _PARAMETER_AT_ONCE, _AT_AN_END = range(8, 14)
+_OUTPUT_AT_ONCE, _GIVEN_UNKNOWN, _MASKED, _WEIGHTS_AT_ONCE, _PARAMETER_AT_ONCE, _AT_AN_END = range(
+    8, 14
+)
 
 _FUNCTIONS = (
     "look at the functions before it in the forward of your module: a logarithm, root or division "

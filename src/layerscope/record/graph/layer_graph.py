@@ -77,7 +77,9 @@ def wiring(
     parents = {name: of_layer for name, (of_layer, _) in between.items()}
     # What a frozen layer gives from data alone is not in the graph: where it goes cannot be seen,
     # and it may pass beside all that is called later, as a frozen layer does beside its adapter.
-    trunk = _trunk([name for name, *_ in outputs], parents)
+    returned = list(returned)
+    beside = [_between(node, nodes)[0] for node in returned if id(node) not in nodes]
+    trunk = _trunk([name for name, *_ in outputs], parents, beside)
     # A linear module whose own output is the layer's: no function was applied to it.
     bare = {id(node): module for _, _, module, node in outputs if class_of(module) is nn.Linear}
     fed = Counter(parent for of_layer in parents.values() for parent in of_layer)
@@ -139,19 +141,24 @@ def _between(node: Any, nodes: dict[int, str]) -> tuple[list[str], list[Any]]:
     return list(found), [each for each in kept if each is node or id(each) not in nodes]
 
 
-def _trunk(order: Sequence[str], parents: dict[str, list[str]]) -> set[str]:
-    """Layers that no way from a last layer to a first one leaves out.
+def _trunk(
+    order: Sequence[str], parents: dict[str, list[str]], joined: Iterable[Sequence[str]]
+) -> set[str]:
+    """Layers that no way from a last layer to a first one leaves out. Of what is joined at the very
+    end by no layer, such as weights of an attention and what they weigh, all are last.
 
     In forward order a way is a chain of edges; a layer is left out by an edge from before it to
     behind it, by a way that begins behind it, and by one that ends before it.
     """
     place = {name: number for number, name in enumerate(order)}
     has_child = {parent for name in order for parent in parents[name]}
+    last = set(order) - has_child
+    last |= {each for several in joined if not last.isdisjoint(several) for each in several}
     edges: list[tuple[int, int]] = []
     for name in order:
         begins = [place[parent] for parent in parents[name] if place[parent] < place[name]]
         edges += [(before, place[name]) for before in begins or [-1]]
-        if name not in has_child:
+        if name in last:
             edges.append((place[name], len(order)))
     reach = [0] * (len(order) + 2)  # how many edges span each place: a difference array
     for before, behind in edges:
