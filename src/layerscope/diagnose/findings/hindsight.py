@@ -59,9 +59,9 @@ def in_hindsight(
     finding: Finding, curve: LossCurve, last_step: int, thresholds: Thresholds
 ) -> Finding:
     """The finding, or a note of it where the network has learned since what the warning said it
-    could not, where a gradient came late, where functions fill while it learns on, where a spike was
-    that of a task that it has solved, where the first steps have mended a start, or where it is what comes of targets that
-    grow, of new classes, or of a search for the learning rate.
+    could not, where a gradient came late, where functions fill while it learns on, where a spike
+    was that of a task that it has solved, where the first steps have mended a start, or where it is
+    what comes of targets that grow, of new classes, or of a search for the learning rate.
 
     Args:
         curve: the run's loss so far.
