@@ -158,6 +158,28 @@ def test_a_start_that_a_few_steps_have_mended_is_a_note(times, words, expected):
     assert in_hindsight(finding, falls, 64, Thresholds()).severity == expected
 
 
+@pytest.mark.parametrize(("level", "expected"), [(0.05, "note"), (0.07, "warning")])
+def test_a_start_that_a_network_has_solved_its_task_from_is_a_note(level, expected):
+    falls = LossCurve()
+    falls.of(figures(np.r_[np.ones(20), np.full(60, level)]))
+    finding = Finding(
+        *("overconfident_start", "warning", "00", 0, 1, 0, 1.8, 1.8, 1.5, ""),
+        *("uniform guessing (limit 1.5): {layer} starts too sure", ""),
+    )
+    assert in_hindsight(finding, falls, 79, Thresholds()).severity == expected
+
+
+@pytest.mark.parametrize(("last", "expected"), [(30, "note"), (70, "warning")])
+def test_a_signal_that_was_found_late_is_no_lack_of_one_whatever_one_batch_cost(last, expected):
+    curve = LossCurve()
+    curve.of(figures(np.r_[np.full(30, 1.8), 3.0, np.full(60, 0.1)]))
+    finding = Finding(
+        *("labels_without_signal", "warning", "loss", 20, 0, last, 0.99, 0.99, 0.98, "", "", "")
+    )
+    assert curve.was_thrown
+    assert in_hindsight(finding, curve, 90, Thresholds()).severity == expected
+
+
 @pytest.mark.parametrize(
     ("rule", "of", "expected"),
     [

@@ -330,3 +330,26 @@ def test_what_layers_come_to_later_is_not_why_a_loss_has_never_fallen(seen, rule
     assert told(found(rule, step=67), flat) == [(seen, "warning", ""), (rule, "warning", seen)]
     assert told(found(rule, step=3), flat)[0][0] == rule
     assert told(found(rule, "critical", step=67), flat)[0] == (rule, "critical", "")
+
+
+def test_steps_that_move_nothing_stand_before_large_inputs_unless_layers_bar_the_gradient():
+    large = replace(found("input_scale"), value=86.0, threshold=10.0)
+    still = replace(found("update_too_small"), value=-9.1, threshold=-5.0)
+    assert [each.rule for each in story([large, still])] == ["update_too_small", "input_scale"]
+    assert story([large, still])[0].because == ""
+    slow = replace(still, value=-6.0)
+    assert [each.rule for each in story([large, slow])] == ["input_scale", "update_too_small"]
+    flat = found("saturated", "critical")
+    assert story([large, still, flat])[0].rule == "input_scale"
+    small = replace(large, value=1e-4, threshold=1e-2)
+    assert story([small, still])[0].rule == "input_scale"
+
+
+def test_targets_that_are_off_by_far_more_stand_before_the_inputs():
+    inputs = replace(found("input_scale"), value=266.0, threshold=10.0)
+    targets = replace(found("target_scale"), value=1.2e6, threshold=100.0)
+    flat = found("saturated", "critical")
+    rules = [each.rule for each in story([inputs, targets, flat])]
+    assert rules == ["target_scale", "input_scale", "saturated"]
+    nearer = replace(targets, value=1e4)
+    assert [each.rule for each in story([inputs, nearer, flat])][0] == "input_scale"

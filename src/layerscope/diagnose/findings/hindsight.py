@@ -51,6 +51,9 @@ _LATE = (
 
 _TASKS = "nothing, where tasks follow each other; else shuffle the data: DataLoader(shuffle=True)"
 
+_TENTH = 0.1
+"""Of chance: a network that has come there was not kept from it by the steps it began with."""
+
 _GROWTH = 1000.0
 """Times that a loss may well grow with them."""
 
@@ -85,6 +88,7 @@ def in_hindsight(
     is_outgrown = finding.severity == "warning" and (
         was_flat
         or rule in _OUTGROWN
+        or (rule in _PASSING and is_over)
         or wants_all_data
         or drawn_once
         or kept_up
@@ -115,7 +119,7 @@ def in_hindsight(
         # Of coordinates, say, some functions are at their ends from the first step on, and a layer
         # learns by the others: one that has solved its task was not kept from it.
         or (rule == "saturated" and finding.severity == "warning" and curve.is_solved)
-        or (rule == "overconfident_start" and _was_mended_at_once(finding, curve))
+        or (rule == "overconfident_start" and _was_mended(finding, curve))
     ):
         return replace(finding, severity="note")
     if rule == "no_gradient" and finding.severity == "warning" and is_over and _goes_on(curve):
@@ -158,9 +162,12 @@ def _of_search(finding: Finding, curve: LossCurve) -> Finding:
     return replace(finding, severity="note", explanation=explanation, remedy=_SEARCH)
 
 
-def _was_mended_at_once(finding: Finding, curve: LossCurve) -> bool:
-    """Whether the loss of classes, whose weights were none too large, was below chance within the
-    first steps, in multiples of which it is told.
+def _was_mended(finding: Finding, curve: LossCurve) -> bool:
+    """Whether the loss of classes, in multiples of chance, was below chance within the first steps,
+    of weights that are none too large; or is a tenth of it by now, of any.
     """
-    of_usual_weights = f"uniform guessing (limit {finding.threshold:g}), though"
-    return of_usual_weights in finding.explanation and curve.fell_below(1 / finding.value)
+    of_chance = f"uniform guessing (limit {finding.threshold:g})"
+    if of_chance not in finding.explanation:
+        return False
+    at_once = f"{of_chance}, though" in finding.explanation and curve.fell_below(1 / finding.value)
+    return at_once or curve.is_below(_TENTH / finding.value)

@@ -25,6 +25,7 @@ from layerscope.diagnose.findings.rule_groups import (
     WITHOUT_GRADIENT,
 )
 from layerscope.diagnose.findings.severity import SEVERITIES
+from layerscope.diagnose.findings.urgent import urgent
 from layerscope.diagnose.measured.loss_curve import WINDOW
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -45,9 +46,20 @@ def story(findings: Iterable[Finding]) -> list[Finding]:
     note that is a risk becomes a warning if a warning follows from it; some are told then only.
     """
     left = sorted(findings, key=lambda f: (-f.level, f.step))
+    before_inputs = urgent(left)
     heads: list[list[Finding]] = []
-    while causes := sorted((f for f in left if _is_cause(f, left)), key=lambda f: _RANK[f.rule]):
-        roots = (f for f in causes if not any(_follows(f, other) for other in causes))
+
+    def rank(finding: Finding) -> float:
+        is_urgent = finding.rule in before_inputs
+        place = _RANK.get(finding.rule, len(_RANK))
+        return _RANK["input_scale"] - 0.5 if is_urgent else place
+
+    while causes := sorted((f for f in left if _is_cause(f, left)), key=rank):
+        roots = (
+            f
+            for f in causes
+            if f.rule in before_inputs or not any(_follows(f, other) for other in causes)
+        )
         cause = next(roots, causes[0])
         following = _all_that_follows(cause, left)
         told = replace(cause, severity="warning") if cause.severity == "note" else cause
@@ -57,8 +69,12 @@ def story(findings: Iterable[Finding]) -> list[Finding]:
         left = [f for f in left if f is not cause and f not in following]
     heads += [[f] for f in left if not _tells_as_cause_only(f)]
     # Among causes the order of CONSEQUENCES holds; what explains nothing goes by its severity.
-    heads.sort(key=_weight)
-    of_the_start = [head for head in heads if _is_at_the_root(head[0]) or _does_harm(head)]
+    heads.sort(key=lambda head: _weight(head, rank(head[0]), head[0].rule in before_inputs))
+    of_the_start = [
+        head
+        for head in heads
+        if _is_at_the_root(head[0]) or _does_harm(head) or head[0].rule in before_inputs
+    ]
     others = heads[len(of_the_start) :]
     return [
         *(cause for cause, *_ in of_the_start),
@@ -187,19 +203,21 @@ def _does_harm(head: list[Finding]) -> bool:
     return is_made and any(f.level > _WARNING for f in following)
 
 
-def _weight(head: list[Finding]) -> tuple[int, int, int, bool, int]:
+def _weight(
+    head: list[Finding], rank: float, is_urgent: bool
+) -> tuple[int, int, float, bool, int]:
     """Sorts stories: those with a warning first; causes of the start in their order, those that do
-    harm before the others; then others by severity; notes of what a user wrote, then those of what
-    layers show while it learns.
+    harm or are urgent before the others; then others by severity; notes of what a user wrote, then
+    those of what layers show while it learns.
     """
     first = head[0]
     worst = max(f.level for f in head)
-    does_harm = _does_harm(head)
+    does_harm = is_urgent or _does_harm(head)
     at_the_root = does_harm or _is_at_the_root(first)
     return (
         -(worst >= _WARNING),
         2 if not at_the_root else int(not does_harm),
-        _RANK[first.rule] if at_the_root else -worst,
+        rank if at_the_root else -worst,
         worst < _WARNING and first.rule in SYMPTOMS,
         first.step,
     )

@@ -194,6 +194,10 @@ class LossCurve:
         """Whether the last of the first losses was below this share of the very first."""
         return len(self._first) == FIRST and self._first[-1] < share * self._first[0]
 
+    def is_below(self, share: float) -> bool:
+        """Whether the present level is below this share of the very first loss."""
+        return len(self._first) == FIRST and bool(self._recent.mean() < share * self._first[0])
+
     @property
     def is_of_no_known_kind(self) -> bool:
         """Whether most looks at the gradient on the output have shown no known loss."""

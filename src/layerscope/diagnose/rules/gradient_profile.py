@@ -34,6 +34,10 @@ _ALIKE = 0.2
 """Step of the first layer / that of the layer with the largest: Adam's are all about as large as
 the learning rate, and those of plain gradient descent fade as the gradient does."""
 
+_MILD, _LONG = 0.5, 10
+"""Times the limit of a warning, and times `patience`: layers that learn twenty times more slowly
+than the last need as many more steps to show whether that is a trouble."""
+
 _GATED = ("LSTM", "GRU", "LSTMCell", "GRUCell")
 
 _FADED_FROM_THE_START = Advice(
@@ -77,13 +81,15 @@ def vanishing_gradient(figures: Figures, thresholds: Thresholds, memory: Memory)
     note_if_solved(symptoms.severity, figures, memory)
     waits = (figures.steps < t.patience) | beats_chance(figures, memory)
     harmless = waits & _first_moves(figures, memory, t.update_slow)
-    harmless |= has_learned(figures, memory)
+    mild = (profile.faded > _MILD * t.vanishing_bad) & (figures.steps < _LONG * t.patience)
+    harmless |= mild | has_learned(figures, memory)
     if symptoms.severity is not None and _began_at_zero(figures, memory):
         np.minimum(symptoms.severity, 1, out=symptoms.severity)
     if symptoms.severity is not None and harmless.any():
         so_far = symptoms.severity[harmless]
         symptoms.severity[harmless] = np.where(so_far == 2, 1, so_far)
-    faded_since, by_steps = _since(profile.faded, t, figures, memory)
+    so = (profile.faded < t.vanishing_bad) & ~mild
+    faded_since, by_steps = _since(profile.faded, so, t, figures, memory)
     if symptoms.severity is None or not (symptoms.severity > 1).any():
         return symptoms
     # It was so before that was a trouble; a note begins by itself.
@@ -106,12 +112,14 @@ def _began_at_zero(figures: Figures, memory: Memory) -> bool:
     return bool(began[0] == 1)
 
 
-def _since(faded: Values, t: Thresholds, figures: Figures, memory: Memory) -> tuple[Series, Flags]:
-    """The step since which there is a warning without a break, [steps]; NaN where there is none.
-    And whether until then the steps had moved the weights far, in a network that began well.
+def _since(
+    faded: Values, so: Flags, t: Thresholds, figures: Figures, memory: Memory
+) -> tuple[Series, Flags]:
+    """The step since which it is `so` without a break, [steps]; NaN where it is not. And whether
+    until then the steps had moved the weights far, in a network that began well.
     """
     running, first = memory.of_run("since", 2), memory.first("first", faded)
-    so, far = faded < t.vanishing_bad, has_moved_far(figures, memory)
+    far = has_moved_far(figures, memory)
     if not so.any() and np.isnan(running[0]):
         return np.full(len(so), np.nan), np.zeros(len(so), bool)
     since = np.empty((len(so), 2))
