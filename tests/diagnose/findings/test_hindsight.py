@@ -169,7 +169,7 @@ def test_a_start_that_a_network_has_solved_its_task_from_is_a_note(level, expect
     assert in_hindsight(finding, falls, 79, Thresholds()).severity == expected
 
 
-@pytest.mark.parametrize(("last", "expected"), [(30, "note"), (70, "warning")])
+@pytest.mark.parametrize(("last", "expected"), [(30, "note"), (75, "warning")])
 def test_a_signal_that_was_found_late_is_no_lack_of_one_whatever_one_batch_cost(last, expected):
     curve = LossCurve()
     curve.of(figures(np.r_[np.full(30, 1.8), 3.0, np.full(60, 0.1)]))
