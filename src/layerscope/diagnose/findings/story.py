@@ -203,9 +203,7 @@ def _does_harm(head: list[Finding]) -> bool:
     return is_made and any(f.level > _WARNING for f in following)
 
 
-def _weight(
-    head: list[Finding], rank: float, is_urgent: bool
-) -> tuple[int, int, float, bool, int]:
+def _weight(head: list[Finding], rank: float, is_urgent: bool) -> tuple[int, int, float, bool, int]:
     """Sorts stories: those with a warning first; causes of the start in their order, those that do
     harm or are urgent before the others; then others by severity; notes of what a user wrote, then
     those of what layers show while it learns.
