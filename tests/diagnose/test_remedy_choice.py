@@ -37,6 +37,14 @@ def test_large_weights_before_the_last_layer_are_made_small_too(rms, of):
     assert told.remedy.startswith(f"smaller weights in {of}")
 
 
+def test_where_no_matrix_is_known_none_is_called_the_last():
+    layers = [layer(0, None)]
+    figures = healthy(layers)
+    figures["loss"][0] = 100.0
+    told = rules_and_words(figures, classes=27)["overconfident_start"]
+    assert told.remedy.startswith("smaller weights in each matrix that this module")
+
+
 @pytest.mark.parametrize(("ratio", "words"), [(1e-6, "as many times larger"), (0, "see what")])
 def test_no_rate_is_told_where_a_layer_does_not_move_at_all(ratio, words):
     figures = healthy(network())

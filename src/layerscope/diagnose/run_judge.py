@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from layerscope.arguments import at_least, at_most
+from layerscope.diagnose.findings.few_steps import with_few_steps
 from layerscope.diagnose.findings.finding import Finding, Findings
 from layerscope.diagnose.findings.hindsight import in_hindsight
 from layerscope.diagnose.findings.in_torch import in_torch
@@ -43,6 +44,7 @@ class Judge:
 
     Attributes:
         schedulers: of the learning rate, by name, where somebody knows them; "" if not.
+        has_ended: whether the training has come to its end, as it was to.
 
     Raises:
         ValueError: classes is below 2.
@@ -73,6 +75,7 @@ class Judge:
         self._added: list[Finding] = []
         self._last_step = -1
         self.schedulers = ""
+        self.has_ended = False
 
     @property
     def findings(self) -> Findings:
@@ -83,6 +86,8 @@ class Judge:
         ]
         if self.schedulers:
             found = [self._with_schedulers(each) for each in found]
+        if self.has_ended:
+            found = [with_few_steps(each, self._last_step + 1, self._thresholds) for each in found]
         told = with_one_rate(story([*self._added, *found]))
         # With a warning beside it a symptom's note is a clue.
         if self._loss_curve.is_below_start and all(each.severity == "note" for each in told):

@@ -96,6 +96,7 @@ class RunVerdict:
             asked: the learning rate that its schedule rises to; NaN if there is none.
         """
         patience = self._settings.thresholds.patience
+        self.judge.has_ended = True
         known = {each.rule: each.severity for each in self.judge.findings}
         stands = known.get("loss_not_falling", "note") != "note"
         found = ended_in_warm_up(self._thinned.figures(), asked, patience, stands=stands)

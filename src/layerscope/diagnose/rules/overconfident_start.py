@@ -103,8 +103,13 @@ _ADVICE = (
         _OF_ALL,
         _OF_TARGETS,
     ),
+    Advice(
+        _LOSS + ": {layer} starts too sure of itself",
+        "smaller weights in each matrix that this module multiplies with, as torch.randn(n, m) / "
+        "n**0.5, and biases of 0",
+    ),
 )
-_HELD_UP, _OF_EMBEDDING, _BY_WEIGHTS, _OF_SCALE = 7, 8, 9, 10
+_HELD_UP, _OF_EMBEDDING, _BY_WEIGHTS, _OF_MODULE, _OF_SCALE = 7, 8, 9, 10, 11
 
 _NAMED = 3
 """Of such parameters, so many."""
@@ -211,6 +216,8 @@ def _at_the_start(
         return value, limit, severity, _OF_SCALE + of_targets
     if grown:
         return value, limit, severity, 6 - of_targets
+    if not (of_targets or beyond or np.isfinite(gains).any()):
+        return value, limit, severity, _OF_MODULE
     return value, limit, severity, 2 if beyond else of_targets + 3 * before
 
 
