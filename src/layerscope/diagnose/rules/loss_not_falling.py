@@ -95,7 +95,8 @@ def _advice(t: Thresholds, first: str, rate: LargerRate) -> tuple[Advice, ...]:
             "the loss is still {value:.1%} of what it was at the start (limit {threshold:.0%}), "
             "and that is what guessing from how often each class comes costs (the entropy of the "
             "labels): so far nothing was learned from the inputs",
-            first + "see whether the network fits one batch, trained on it alone, with optimizer.lr "
+            first
+            + "see whether the network fits one batch, trained on it alone, with optimizer.lr "
             "as it is, ten times smaller and ten times larger; if it does, and learns nothing of "
             "all data, check that each label belongs to its input: print some pairs; a shuffle, or "
             "a reshape, of only one of the two separates them",
