@@ -352,4 +352,4 @@ def test_targets_that_are_off_by_far_more_stand_before_the_inputs():
     rules = [each.rule for each in story([inputs, targets, flat])]
     assert rules == ["target_scale", "input_scale", "saturated"]
     nearer = replace(targets, value=1e4)
-    assert [each.rule for each in story([inputs, nearer, flat])][0] == "input_scale"
+    assert story([inputs, nearer, flat])[0].rule == "input_scale"

@@ -10,8 +10,8 @@ _TIMES = 2
 
 
 def with_few_steps(finding: Finding, steps: int, thresholds: Thresholds) -> Finding:
-    """The finding; or one that asks for more steps first, where it says that the loss does not fall,
-    no steps too small are to blame, and the training ended soon.
+    """The finding; or one that asks for more steps first, where it says that the loss does not fall
+    by steps that are not too small, and the training ended soon.
 
     Args:
         steps: that the whole training has taken.
