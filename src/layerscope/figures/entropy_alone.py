@@ -1,4 +1,4 @@
-"""Is the gradient on a policy's logits that of its entropy, and of no reward?"""
+"""Is the gradient on logits that of their entropy, and of nothing else, such as a reward?"""
 
 import numpy as np
 
@@ -12,9 +12,13 @@ _UNEVEN = 1e-3
 """Largest slope of the entropy, at least: at even chances it has none, and all is rounding."""
 
 
-def is_of_entropy_alone(logits: Matrix, gradient: Matrix) -> float:
+def is_of_entropy_alone(logits: Matrix, gradient: Matrix, *, raised: bool = False) -> float:
     """1 if one number times the slopes of the entropy of softmax(logits) [n, actions] makes the
     gradient, 0 if not; NaN where there is none, or the chances are even.
+
+    Args:
+        raised: whether it counts only if the entropy is to rise: nothing but even chances can come
+            of that, and what lowers it makes a network sure of what it says already.
 
     d H / d z = -p (log p + H), whatever was drawn; a reward's part is a (p - onehot of the action).
     """
@@ -25,5 +29,7 @@ def is_of_entropy_alone(logits: Matrix, gradient: Matrix) -> float:
     if np.abs(slopes).max() < _UNEVEN or not gradient.any():
         return np.nan
     factor = (slopes * gradient).sum() / np.square(slopes).sum()
+    if raised and factor < 0:
+        return 0.0
     left = np.linalg.norm(gradient - factor * slopes)
     return float(left <= _CLOSE * np.linalg.norm(gradient))

@@ -210,8 +210,10 @@ def _of_gradient(
     }
     if ends.form is not None and ends.form.capped:
         figures["loss_cut_off"] = float((gradient == 0).all(axis=1).mean())
-    if ends.of_actions:
-        figures["rewards_lost"] = is_of_entropy_alone(values, gradient)
+    if values.shape[1] > 1:
+        lost = is_of_entropy_alone(values, gradient, raised=not ends.of_actions)
+        if ends.of_actions or lost == 1:
+            figures["rewards_lost"] = lost
     if values.shape[1] == 1 and len(values) == output.samples:
         data = [each.values.numpy() for each in ends.data]
         figures["critic_slope"] = critic_slope(values, gradient, loss, data)

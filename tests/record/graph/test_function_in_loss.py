@@ -61,6 +61,12 @@ def test_of_any_other_way_to_the_loss_none_is(loss_of, function):
         (lambda z: F.cross_entropy(z.softmax(1), Y), 4),
         (lambda z: F.cross_entropy(20 * (z / 20).tanh(), Y), 0),
         (lambda z: (z.relu().softmax(1) * T).sum(), 0),  # weights of something else
+        (lambda z: F.cross_entropy(-z, Y), 5),
+        (lambda z: F.cross_entropy((1 - z).T[:, :3] / 0.1, Y[:3]), 5),
+        (lambda z: F.cross_entropy(-(1 - z), Y), 0),
+        (lambda z: F.cross_entropy(-(z @ z.T) / 0.1, torch.arange(8)), 6),
+        (lambda z: F.cross_entropy(z @ z.T / 0.1, torch.arange(8)), 0),
+        (lambda z: F.cross_entropy(-torch.cdist(z, z), torch.arange(8)), 0),
     ],
 )
 def test_what_logits_have_been_through_in_the_loop_is_told_by_a_number(loss_of, code):

@@ -169,6 +169,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     ),
     "no_gradient": frozenset(
         {"update_too_small", "stalled", "loss_not_falling", "weights_decay_to_zero"}
+        | {"labels_without_signal"}
     ),
     "stalled": frozenset({"update_too_small"}),
     "update_too_small": _NO_LEARNING,

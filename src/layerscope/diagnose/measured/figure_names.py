@@ -191,7 +191,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "term_cut_off": "1 if a loss that trained one network had a term made of its outputs, cut off"
     " from it, by another network that was not moved then, else 0",
     "loss_broadcasts": "1 if the loss makes [n, n] of [n] and [n, 1] and takes its mean, else 0",
-    "activated_twice": "1 if the loss takes a softmax of an output that is one; a loop's `OF_LOOP`",
+    "activated_twice": "what logits have been through: a number of `activation_before`; else 0",
     "softmax_beside_classes": "1 if it is one along another axis than the loss's classes",
     "along_batch": "axis of the batch, 1 or 2, that a layer takes for time; 3 if either, 4 if it is"
     " of samples that a loader draws; 0 if none",

@@ -145,3 +145,32 @@ def is_nothing(figures: Figures, loss: Series, memory: Memory) -> Flags:
     any_gradient = memory.ever("any_gradient", (np.abs(gradients) > 0).any(axis=1))
     nothing: Flags = measured & ~any_loss & ~any_gradient
     return nothing
+
+
+def is_fed_zeros(figures: Figures, roles: Roles) -> Flags:
+    """Where the outputs of a layer that is no function get a gradient and its weights exactly 0:
+    each weight's is a sum of products with its inputs. Its outputs, its offsets alone, are alike.
+    """
+    linear = [not (each.nonlinearity or each.normalizes) for each in roles.layers]
+    alike = (figures["unit_spread"] == 0) | (figures["activation_std"] == 0)
+    fed = (figures["activation_grad_rms"] > 0) & (figures["weight_grad_rms"] == 0)
+    return fed & alike & np.array(linear)
+
+
+def are_places_alike(figures: Figures, roles: Roles) -> Flags:
+    """Whether an attention chooses evenly among its keys and gives the same at each place of each
+    sample, [steps]: nothing but offsets has come to it. One place has no entropy.
+    """
+    alike = np.zeros(len(figures.steps), bool)
+    even = figures["attention_entropy"] > 1 - _ROUNDED
+    spread = figures["unit_spread"]
+    for attention in np.flatnonzero(even.any(axis=0)).tolist():
+        path = roles.layers[attention].path
+        own = [i for i, each in enumerate(roles.layers) if each.path.startswith(path)]
+        same = np.array([(spread[:, i] < _ROUNDED) & (roles.layers[i].fed) for i in own])
+        alike |= even[:, attention] & same.any(axis=0)
+    return alike
+
+
+_ROUNDED = 1e-5
+"""Of what is the same but for rounding."""

@@ -1,9 +1,13 @@
 """A loss or a gradient that is some times as large as that of a mean: a sum, say, or a power."""
 
+import re
+
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose.measured.roles import Roles
 from layerscope.diagnose.questions.in_each_look import LOOKS
+from layerscope.diagnose.questions.recurrent import is_recurrent
 from layerscope.diagnose.questions.solved import is_learning
 from layerscope.diagnose.questions.summed_loss import TIMES, is_scaled, is_summed
 
@@ -52,7 +56,7 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         "loss",
         times,
         np.where(
-            (scaled & ~with_betas) | (again & stays),
+            (scaled & ~with_betas) | (again & stays) | (of_one & _each_alone(memory.roles)),
             2,
             np.where(summed | added | scaled | again | of_exp | of_power | of_one, 1, 0),
         ),
@@ -97,10 +101,22 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             "criterion(outputs, targets) of the whole batch, not of outputs[0] or outputs[-1]; in "
             "a loop over samples add their losses up, and divide by their number; change nothing "
             "if these are the steps of one sequence, of which the last is judged",
-            (_SEVERAL - 1.0, np.nan, np.nan),
+            (_SEVERAL - 1.0, _SEVERAL - 1.0, np.nan),
         ),
         limits=(TIMES, np.nan, np.nan),
         source="Goyal et al. 2017, section 2.1: the loss is a mean, or lr follows the batch",
         lasting=LOOKS,
         cause=np.select((of_one, of_exp, of_power, scaled, again), (6, 4, 5, 2, 3), added),
     )
+
+
+def _each_alone(roles: Roles) -> bool:
+    """Whether no layer mixes the rows of a batch as steps of one sequence: what the network makes
+    of the others is then for nothing.
+    """
+    return not any(
+        is_recurrent(each) or _MIXES.search(each.name + each.module) for each in roles.layers
+    )
+
+
+_MIXES = re.compile("attention|attn|Embedding|Conv1d")

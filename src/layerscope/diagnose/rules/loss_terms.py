@@ -38,10 +38,12 @@ def penalty_without_gradient(figures: Figures, t: Thresholds, memory: Memory) ->
         ),
         Advice(
             "the policy gets the gradient of its entropy alone: the log-probabilities of the "
-            "actions are multiplied by 0, and no reward reaches it",
-            "print the advantages: normalised over an axis of one element, such as that of the "
-            "batch in [1, steps], or within a group of one, they are all 0: take mean and "
-            "deviation over all; or all returns are the same, as where no reward has come yet",
+            "actions have none, or are multiplied by 0, and no reward reaches it",
+            "take the log-probabilities of the actions with their gradient: no detach(), no_grad() "
+            "or .item() on them. Then print the advantages: normalised over an axis of one "
+            "element, such as that of the batch in [1, steps], or within a group of one, they are "
+            "all 0: take mean and deviation over all; or all returns are the same, as where no "
+            "reward has come yet",
         ),
         warning=0.0,
         source="Gulrajani et al. 2017, Improved Training of Wasserstein GANs, section 4: the "

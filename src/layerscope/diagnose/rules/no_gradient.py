@@ -5,14 +5,16 @@ from functools import lru_cache
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.measured.figures import Flags
+from layerscope.diagnose.measured.figures import Flags, Series
 from layerscope.diagnose.measured.layer_facts import LayerFacts
 from layerscope.diagnose.measured.roles import Roles
 from layerscope.diagnose.questions.missing_gradients import (
     are_cleared,
+    are_places_alike,
     are_spent,
     cancelled_gradients,
     follow_by_hand,
+    is_fed_zeros,
     without_any,
     without_tokens,
 )
@@ -21,7 +23,7 @@ from layerscope.diagnose.questions.solved import is_solved
 
 _ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP, _FLAT, _BESIDE = range(7)
 _CANCELLED, _IN_PART, _OF_SLOPES, _FLAT_PART, _FED_ZEROS, _PLACELESS, _IN_CHECKPOINT = range(7, 14)
-_DETACHED = 14
+_DETACHED, _TIMES_ZERO = 14, 15
 
 
 def _remedy_beside(facts: LayerFacts) -> str:
@@ -130,11 +132,14 @@ _ADVICE = (
         "the parameter itself in forward(), without .detach() or .data; or "
         "requires_grad_(False) if it is to stay as it is",
     ),
+    Advice(
+        "no gradient reaches {layer}, whose weights are all 0: if what they are multiplied with is "
+        "0 as well, neither of the two ever moves",
+        "small random numbers in one of the two at least: nn.init.normal_(layer.weight, std=0.1)",
+    ),
 )
 _BY_FORWARD = 2
 """Of the figure `no_gradient`."""
-_ROUNDED = 1e-5
-"""Of what is the same but for rounding."""
 _PIECEWISE = ("relu", "leaky_relu", "prelu", "relu6", "hardtanh", "hardshrink", "threshold")
 """Functions whose second derivative is 0."""
 
@@ -149,7 +154,7 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     reached = np.array([facts.order >= 0 for facts in roles.layers])
     of_state, of_inputs, through = recurrences(roles)
     detached = memory.known_of_layers("detached", figures["no_gradient"]) == _BY_FORWARD
-    judged = roles.only("trained") * np.where(reached | detached, 1, np.nan)
+    judged = _judged(roles) * np.where(reached | detached, 1, np.nan)
     none = without_any(figures, memory.of_layers("none")[0]) | are_cleared(figures)
     values = np.where(none, 0.0, rms) * judged
     values[follow_by_hand(figures, none, memory)] = np.nan
@@ -161,6 +166,7 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     learns = (figures["loss"] != 0) & ~is_solved(figures, memory)
     values[~learns[:, np.newaxis] & (values == 0)] = np.nan  # it says nothing of such a step
     left_out = without_tokens(figures, memory)  # at each block: it remembers
+    weights = memory.known_of_layers("size", figures["weight_rms"])
     ill = values == 0
     if not ill.any():
         return Symptoms(values)
@@ -170,6 +176,7 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     beside = none & ~(none & lone).any(axis=1, keepdims=True) & ~everywhere
     came = (fed & ~np.isnan(judged)).any(axis=1, keepdims=True)
     cause = np.where(everywhere, np.where(came, _CLEARED, _CUT_OFF), np.where(none, _NONE, _ZERO))
+    cause = np.where((weights == 0) & (cause == _ZERO), _TIMES_ZERO, cause)
     cause = np.where(beside, _BESIDE, cause)
     cause[:, of_state] = _ONE_STEP
     cancelled, of_part = cancelled_gradients(figures, values, none, roles)
@@ -192,9 +199,9 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         whole = (ill | np.isnan(values)).all(axis=1, keepdims=True)
         cause = np.where(flat & (cause == _ZERO), np.where(whole, _FLAT, _FLAT_PART), cause)
     cause = np.where(flat_slopes, _OF_SLOPES, cause)
-    fed_zeros = _is_fed_zeros(figures, roles) & (cause == _ZERO)
+    fed_zeros = is_fed_zeros(figures, roles) & (cause == _ZERO)
     cause = np.where(fed_zeros, _FED_ZEROS, cause)
-    placeless = fed_zeros & memory.ever("placeless", _are_places_alike(figures, roles))[:, None]
+    placeless = fed_zeros & memory.ever("placeless", are_places_alike(figures, roles))[:, None]
     cause = np.where(placeless, _PLACELESS, cause)
     in_checkpoint = none & np.array([facts.in_checkpoint for facts in roles.layers])
     cause = np.where(in_checkpoint, _IN_CHECKPOINT, cause)
@@ -215,6 +222,17 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
 
 
 @lru_cache(maxsize=1)
+def _judged(roles: Roles) -> Series:
+    """1 for layers that are trained, NaN for others, [layers]. An embedding is one of them: most of
+    its rows get no gradient in a step, but some do.
+    """
+    embeddings = [place for place in roles.embeddings if roles.layers[place].trainable]
+    judged = roles.only("trained").astype(np.float64)
+    judged[embeddings] = 1
+    return judged
+
+
+@lru_cache(maxsize=1)
 def _begin(roles: Roles) -> Flags:
     """Which layers are reached, and trained, and get nothing of what other layers make."""
     fed = {facts.path for facts in roles.layers if facts.fed}
@@ -222,28 +240,3 @@ def _begin(roles: Roles) -> Flags:
     return np.array(
         [each.path in reached and each.trainable and bool(each.weights) for each in roles.layers]
     )
-
-
-def _is_fed_zeros(figures: Figures, roles: Roles) -> Flags:
-    """Where the outputs of a layer that is no function get a gradient and its weights exactly 0:
-    each weight's is a sum of products with its inputs. Its outputs, its offsets alone, are alike.
-    """
-    linear = [not (each.nonlinearity or each.normalizes) for each in roles.layers]
-    alike = (figures["unit_spread"] == 0) | (figures["activation_std"] == 0)
-    fed = (figures["activation_grad_rms"] > 0) & (figures["weight_grad_rms"] == 0)
-    return fed & alike & np.array(linear)
-
-
-def _are_places_alike(figures: Figures, roles: Roles) -> Flags:
-    """Whether an attention chooses evenly among its keys and gives the same at each place of each
-    sample, [steps]: nothing but offsets has come to it. One place has no entropy.
-    """
-    alike = np.zeros(len(figures.steps), bool)
-    even = figures["attention_entropy"] > 1 - _ROUNDED
-    spread = figures["unit_spread"]
-    for attention in np.flatnonzero(even.any(axis=0)).tolist():
-        path = roles.layers[attention].path
-        own = [i for i, each in enumerate(roles.layers) if each.path.startswith(path)]
-        same = np.array([(spread[:, i] < _ROUNDED) & (roles.layers[i].fed) for i in own])
-        alike |= even[:, attention] & same.any(axis=0)
-    return alike

@@ -34,18 +34,43 @@ TAKES_LOGITS = ("Sigmoid", "LogSigmoid", "Softmax", "LogSoftmax", "BinaryCrossEn
 def activation_before(node: Any, outputs: MarkedOutputs) -> float:
     """What has been applied already to the output that a function of logits takes: 1 for a sigmoid
     or softmax that the network ends with, that of `OF_LOOP` for a function that the training loop
-    puts it through before a criterion; else 0.
+    puts it through before a criterion, `TURNED` or `TURNED_PRODUCTS` where it turns the sign of
+    an output, or of products of embeddings; else 0.
     """
     source = through(inputs_of(node)[0], WHOLE, outputs)
     if source in outputs:
         return float(kind_of(through(source, WHOLE)) in ("Sigmoid", "Softmax"))
-    source = through(source, _ROWS, outputs)
-    if source in outputs or kind_of(node) not in _CRITERIA or kind_of(source) not in OF_LOOP:
+    if kind_of(node) not in _CRITERIA:
         return 0.0
+    source = through(source, _ROWS, outputs)
+    if source in outputs or kind_of(source) not in OF_LOOP:
+        return _turned(source, outputs)
     is_output = through(inputs_of(source)[0], _ROWS, outputs) in outputs
     return OF_LOOP[kind_of(source)] * is_output
 
 
+TURNED, TURNED_PRODUCTS = 5.0, 6.0
+
+
+def _turned(source: Any, outputs: MarkedOutputs) -> float:
+    """Whether it is minus an output of the network, or minus the products of embeddings, times a
+    number at most; 1 - these is minus them too.
+    """
+    signs = 0
+    while source not in outputs and len(inputs_of(source)) == 1:
+        kind = kind_of(source)
+        if kind not in (*_ROWS, *SCALES, *_TURNS):
+            break
+        signs += kind in _TURNS
+        (source,) = inputs_of(source)
+    if signs % 2 == 0:
+        return 0.0
+    if source in outputs:
+        return TURNED
+    return TURNED_PRODUCTS * _is_of_embeddings(source)
+
+
+_TURNS = ("Neg", "Rsub")
 OF_LOOP = {"Relu": 2.0, "Tanh": 3.0, "Sigmoid": 4.0, "Softmax": 4.0}
 _CRITERIA = ("LogSoftmax", "BinaryCrossEntropyWithLogits")
 """Functions of logits that a criterion is made of: a sigmoid alone may be anything's."""
