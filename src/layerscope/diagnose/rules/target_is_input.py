@@ -4,6 +4,7 @@ import numpy as np
 
 from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.measured.figures import Flags, Values
+from layerscope.diagnose.questions.recurrent import is_recurrent
 
 
 @rule_of_run("target_is_input", looks_at=("targets_are_inputs", "target_column"))
@@ -13,8 +14,8 @@ def target_is_input(figures: Figures, thresholds: Thresholds, memory: Memory) ->
     """
     same = figures["targets_are_inputs"]
     count = figures["activation_count"]
-    ill = (same > 0) & ~_is_narrowed(count, memory) & ~(figures["dropout"] > 0)
-    has_a_code = _is_narrowed(count / figures["units"], memory)
+    ill = (same > 0) & ~_is_narrowed(count, figures, memory) & ~(figures["dropout"] > 0)
+    has_a_code = _is_narrowed(count / figures["units"], figures, memory)
     left_in = (figures["target_column"] >= 0) & ~(same > 0)
     unknown = np.isnan(same) & np.isnan(figures["target_column"])
     return Symptoms.of_cases(
@@ -58,9 +59,10 @@ def target_is_input(figures: Figures, thresholds: Thresholds, memory: Memory) ->
     )
 
 
-def _is_narrowed(count: Values, memory: Memory) -> Flags:
+def _is_narrowed(count: Values, figures: Figures, memory: Memory) -> Flags:
     """Whether a layer on the way gives fewer of something than the last one, [steps]; an embedding
-    is on the way of what it looks up, and of no errors' data.
+    is on the way of what it looks up, and of no errors' data. The last state that a recurrent layer
+    gives beside its outputs is on no way where no gradient comes to it.
 
     Args:
         count: of values, or of places, [steps, layers].
@@ -69,4 +71,6 @@ def _is_narrowed(count: Values, memory: Memory) -> Flags:
     if roles.last < 0:
         return np.zeros(len(count), bool)
     chain = [each for each in roles.chain.tolist() if each not in roles.embeddings]
-    return np.any(count[:, chain] < count[:, [roles.last]], axis=1)
+    recurrent = np.array([is_recurrent(roles.layers[each]) for each in chain], bool)
+    aside = recurrent & ~(figures["activation_grad_rms"][:, chain] > 0)
+    return np.any((count[:, chain] < count[:, [roles.last]]) & ~aside, axis=1)
