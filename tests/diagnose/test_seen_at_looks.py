@@ -101,7 +101,12 @@ PLAIN = {"slopes_plain": 1.0, "number_added": 1.0, "slopes_taken": 0.0}
         ("axes_mixed", {"views_mixed": 2.0}, "critical", "as a channel"),
         ("axes_mixed", {"views_mixed": 3.0}, "critical", "the steps of a sequence"),
         ("class_weights", RARE, "warning", "takes nearly all samples for it"),
-        ("loss_reduction", {"ignored_share": 0.875, "samples": 8.0}, "note", "that of one sample"),
+        (
+            "loss_reduction",
+            {"ignored_share": 0.875, "samples": 8.0},
+            "warning",
+            "that of one sample",
+        ),
         ("class_weights", FREQUENT, "warning", "the most frequent one anyway"),
     ],
 )
@@ -113,6 +118,13 @@ def test_what_each_look_shows_is_told_of(rule, told, severity, words):
     for figure in told:
         few[figure][20:] = np.nan  # two looks
     assert (rule in rules_and_words(few)) == (rule in OF_TWO_LOOKS)
+
+
+@pytest.mark.parametrize(("module", "severity"), [("Conv2d", "warning"), ("LSTM", "note")])
+def test_a_loss_of_one_sample_is_a_note_where_rows_may_be_steps_of_a_sequence(module, severity):
+    layers = (replace(LAYERS[0], module=module), *LAYERS[1:])
+    figures = looked(layers, ignored_share=0.875, samples=8.0)
+    assert rules_and_words(figures)["loss_reduction"].severity == severity
 
 
 @pytest.mark.parametrize(
