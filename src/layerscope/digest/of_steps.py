@@ -12,18 +12,15 @@ from layerscope.digest.bounded import number
 
 AS_LAST_SEEN = {
     "inputs": (
-        *("input_rms", "input_largest", "input_mean", "input_feature_ratio"),
+        *("input_rms", "input_largest", "input_feature_ratio"),
         *("input_feature_spread", "input_nonfinite", "inputs_normalized"),
     ),
     "output": (
         *("samples", "outputs", "output_min", "output_max", "output_rms", "output_rows_one"),
-        *("output_columns_one", "output_grad_sign", "target_min", "target_max", "target_rms"),
+        *("output_columns_one", "target_min", "target_max", "target_rms"),
         *("target_std", "targets_broadcast", "labels_seen", "label_share", "label_entropy"),
     ),
-    "optimizer": (
-        *("gradients_kept", "unowned_share", "foreign", "owned_twice", "weight_decay"),
-        "clip_factor",
-    ),
+    "optimizer": (*("gradients_kept", "unowned_share", "foreign", "weight_decay"), "clip_factor"),
     "network": ("dropout", "evaluation_share"),
 }
 """The step figures that stand under each heading, as they were when they were last seen."""

@@ -52,12 +52,10 @@ def input_figures(data: tuple[Data, ...]) -> dict[str, float]:
         return figures | {"input_rms": 0.0, "input_largest": 0.0}  # all of them are exactly 0
     place = int(np.nanargmax(scales))
     values = finite[place]
-    size = rms(values)
     return figures | {
         "input_rms": scales[place],
         "input_zeros": float((values == 0).mean()),
         "input_largest": float(np.abs(values).max()),
-        "input_mean": float(values.mean()) / size if size > 0 else math.nan,
         **dict(zip(_FEATURE, _largest_feature(given[place]), strict=True)),
         "input_feature_spread": _feature_spread(given[place]),
         "input_sizes": _sizes_differ(given[place]),

@@ -206,7 +206,6 @@ def _of_gradient(
         "output_dropped": dropped(values, gradient),
         "output_alone": float(output.alone and not output.has_terms),
         **at_once(output.figures),
-        "output_grad_sign": abs(float(np.sign(gradient).sum())) / gradient.size,
     }
     if ends.form is not None and ends.form.capped:
         figures["loss_cut_off"] = float((gradient == 0).all(axis=1).mean())

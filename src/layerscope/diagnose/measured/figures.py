@@ -54,6 +54,10 @@ class Figures:
             return self.of_steps[:, STEP_COLUMN[figure]]
         return self.of_layers[:, :, LAYER_COLUMN[figure]]
 
+    def values_of_units(self, places: int | Sequence[int]) -> Array:
+        """How many values a unit gives in a step, [steps] of one layer, [steps, layers] of more."""
+        return self["activation_count"][:, places] / self["units"][:, places]
+
     @classmethod
     def empty(cls, layers: Sequence[LayerFacts], steps: Sequence[int]) -> Figures:
         """Figures that are all NaN, to be filled in."""

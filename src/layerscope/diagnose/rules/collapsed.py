@@ -147,7 +147,7 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     differ = memory.known("differ", figures["input_feature_spread"]) > limit
     if len(roles.chain):  # of pictures the places of one sample differ
         place = roles.chain[0]
-        rows = figures["activation_count"][:, place] / figures["units"][:, place]
+        rows = figures.values_of_units(place)
         differ &= ~(rows > memory.known("samples", figures["samples"]))
     differ |= np.isnan(memory.known("data", figures["input_rms"]))  # no layer gets the data
     first_spread, far = memory.of_layers("first")[0], has_moved_far(figures, memory)

@@ -204,5 +204,5 @@ def _are_of_rows(figures: Figures, memory: Memory) -> Flags:
     if not len(memory.roles.chain):
         return np.zeros(len(figures.steps), bool)
     first = memory.roles.chain[0]
-    rows = figures["activation_count"][:, first] / figures["units"][:, first]
+    rows = figures.values_of_units(first)
     return rows == figures["samples"]

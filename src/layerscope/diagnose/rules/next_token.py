@@ -108,7 +108,7 @@ def _is_narrowed(figures: Figures, memory: Memory) -> Flags:
     chain = [
         i for i in memory.roles.chain if not layers[i].module.startswith(("Embedding", *_RECURRENT))
     ]
-    rows = (figures["activation_count"] / figures["units"])[:, chain]
+    rows = figures.values_of_units(chain)
     return np.any(rows < figures["samples"][:, np.newaxis], axis=1)
 
 

@@ -36,7 +36,7 @@ def norm_of_few(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         return Symptoms(figures["units"])
     evaluated = memory.known("evaluated", figures["evaluation_share"]) > 0
     values = np.full(figures["units"].shape, np.nan)
-    values[:, of] = figures["activation_count"][:, of] / figures["units"][:, of]
+    values[:, of] = figures.values_of_units(of)
     values[evaluated] = np.nan
     cause = np.zeros(values.shape, np.int8)
     for i in within:  # in evaluation it is the same

@@ -115,6 +115,6 @@ def _fewest(figures: Figures, memory: Memory) -> Series:
     of = memory.roles.batch_norms
     if not of:
         return np.full(len(figures.steps), np.nan)
-    values = figures["activation_count"][:, of] / figures["units"][:, of]
+    values = figures.values_of_units(of)
     known = np.fmin.reduce(values.astype(np.float64), axis=1)
     return memory.known("fewest", known)

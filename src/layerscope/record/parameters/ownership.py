@@ -34,8 +34,7 @@ def ownership(network: nn.Module, optimizers: Iterable[Optimizer]) -> Ownership:
     """Compare what optimizers have with what a network has; a microsecond per parameter."""
     optimizers = list(optimizers)
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-    listed = [id(parameter) for group in groups for parameter in group["params"]]
-    owned = frozenset(listed)
+    owned = frozenset(id(parameter) for group in groups for parameter in group["params"])
     own = parameters_of(network)
     trained = [parameter for parameter in own.values() if parameter.requires_grad]
     elements = sum(parameter.numel() for parameter in trained)
@@ -44,7 +43,6 @@ def ownership(network: nn.Module, optimizers: Iterable[Optimizer]) -> Ownership:
     figures = {
         "unowned_share": left / elements if elements else 0.0,
         "foreign": float(len(owned - own.keys())),
-        "owned_twice": float(len(listed) - len(owned)),
         "weight_decay": max(decays, default=0.0),
         "maximize": float(any(group.get("maximize") is True for group in groups)),
         "beta_ratio": max(map(_beta_ratio, groups), default=0.0),
