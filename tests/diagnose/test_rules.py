@@ -3314,6 +3314,19 @@ def test_outputs_that_began_far_from_their_targets_and_have_not_come_below_the_m
         assert "still above" in said.explanation
 
 
+@pytest.mark.parametrize(("end", "severity"), [(0.1, "note"), (0.6, "warning"), (1.5, "warning")])
+def test_a_network_that_outputs_far_from_their_targets_held_up_may_learn_late(end, severity):
+    """As one whose rate is small for the size that its inputs have."""
+    layers = tuple(replace(facts, width=(50, 50)) for facts in network())
+    figures = healthy(layers, 400)
+    figures["weight_rms"][:] = 0.2  # Kaiming's
+    figures["loss"][:] = end + (26.5 - end) * np.exp(-np.arange(400) / 60)
+    usual = {"loss_kind": float(Loss.SQUARED_ERROR), "loss_reduction": 1.0, "target_std": 1.0}
+    for figure, value in (usual | {"target_rms": 1.0, "output_rms": 5.0, "input_rms": 1.0}).items():
+        figures[figure][::10] = value
+    assert rules_and_words(figures)["overconfident_start"].severity == severity
+
+
 @pytest.mark.parametrize(("places", "told"), [(1, "note"), (4, None)])
 def test_rows_that_were_scaled_one_by_one_are_a_note_and_the_cause_of_what_is_not_learned(
     places, told

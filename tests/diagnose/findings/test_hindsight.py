@@ -29,6 +29,7 @@ def curve(end, *, thrown=False, targets=1.0, kind=np.nan):
 
 
 FLAT, FALLS, LEARNED, SOLVED = (curve(end) for end in (1.0, 0.6, 0.3, 0.03))
+FAR_DOWN = curve(0.002)
 UNTOLD = LossCurve()
 UNTOLD.of(figures(np.full(STEPS, np.nan)))
 CRITIC, BELOW = LossCurve(), LossCurve()
@@ -178,6 +179,28 @@ def test_a_signal_that_was_found_late_is_no_lack_of_one_whatever_one_batch_cost(
     )
     assert curve.was_thrown
     assert in_hindsight(finding, curve, 90, Thresholds()).severity == expected
+
+
+@pytest.mark.parametrize(
+    ("curve", "words", "last_step", "expected"),
+    [
+        (FAR_DOWN, "all that has been learned is to make them smaller", 50, "note"),
+        (FAR_DOWN, "all that has been learned is to make them smaller", 81, "warning"),  # still so
+        # About the error of the targets' mean: the start is 33 times that.
+        (SOLVED, "all that has been learned is to make them smaller", 50, "warning"),
+        (FLAT, "all that has been learned is to make them smaller", 50, "warning"),
+        (THROWN, "all that has been learned is to make them smaller", 50, "warning"),
+        (FAR_DOWN, "the first steps are spent on making them small", 50, "warning"),
+    ],
+)
+def test_outputs_that_held_a_network_up_are_a_note_once_it_has_learned(
+    curve, words, last_step, expected
+):
+    about = {"explanation": f"the loss is above that of the targets' mean: {words}", "remedy": ""}
+    finding = Finding(
+        "overconfident_start", "warning", "00", 0, 1, last_step, 5.7, 5.7, 3.0, "", **about
+    )
+    assert in_hindsight(finding, curve, STEPS - 1, Thresholds()).severity == expected
 
 
 @pytest.mark.parametrize(

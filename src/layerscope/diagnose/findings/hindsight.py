@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from layerscope.diagnose.findings.finding import Finding
-from layerscope.diagnose.measured.loss_curve import FIRST, HALF, WINDOW, LossCurve
+from layerscope.diagnose.measured.loss_curve import FIRST, HALF, TENTH, WINDOW, LossCurve
 from layerscope.diagnose.measured.new_classes import SOON
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -41,6 +41,12 @@ of a gradient's median are those of the classes before until then."""
 _OF_A_SEARCH = ("collapsed", "dead_units", "gradient_spike", "loss_diverged", "loss_rising",
                 "not_finite", "saturated", "update_too_large")  # fmt: skip
 """What steps that are too large do, which a search for the learning rate takes on purpose."""
+
+_HELD_UP = "all that has been learned is to make them smaller"
+"""What `overconfident_start` says until the error is below that of the targets' mean."""
+
+_LEFT = 0.25
+"""Of that error: what a network leaves that was held up for long, and learned all the same."""
 
 _SEARCH = "nothing, where a rate was searched for and the weights of before it were loaded again"
 
@@ -97,7 +103,7 @@ def in_hindsight(
     # First steps that have thrown the loss up, and from which it has come down to a tenth: smaller
     # ones would have taken longer.
     was_overcome = rule == "update_too_large" and finding.step < FIRST and is_over
-    was_overcome &= finding.severity == "warning" and curve.is_down_to_a_tenth
+    was_overcome &= finding.severity == "warning" and curve.is_down_to(TENTH)
     grows = rule in _OF_GROWING_TARGETS and curve.targets_have_grown
     grows &= rule != "loss_diverged" or finding.worst < _GROWTH
     is_undone = rule in _OF_TERMS and is_over and finding.severity == "warning"
@@ -120,6 +126,7 @@ def in_hindsight(
         # learns by the others: one that has solved its task was not kept from it.
         or (rule == "saturated" and finding.severity == "warning" and curve.is_solved)
         or (rule == "overconfident_start" and _was_mended(finding, curve))
+        or (rule == "overconfident_start" and is_over and _was_mended_late(finding, curve))
     ):
         return replace(finding, severity="note")
     if rule == "no_gradient" and finding.severity == "warning" and is_over and _goes_on(curve):
@@ -130,7 +137,7 @@ def in_hindsight(
 
 def _goes_on(curve: LossCurve) -> bool:
     """Whether a loss falls that is not down yet: gradients of one that is are no sign of any."""
-    return curve.is_below_start and not (curve.is_down_to_a_tenth or curve.was_thrown)
+    return curve.is_below_start and not (curve.is_down_to(TENTH) or curve.was_thrown)
 
 
 def _of_new_classes(finding: Finding, curve: LossCurve) -> Finding:
@@ -160,6 +167,15 @@ def _of_search(finding: Finding, curve: LossCurve) -> Finding:
     told = "the learning rate rose by the same factor in each of the steps {} to {}, and fell back"
     explanation = f"{finding.explanation}; {told.format(*search)}: a search for the best one"
     return replace(finding, severity="note", explanation=explanation, remedy=_SEARCH)
+
+
+def _was_mended_late(finding: Finding, curve: LossCurve) -> bool:
+    """Whether large outputs held a network up, and it has come down to a quarter of the error of
+    the targets' mean since, and falls on. Outputs of n times the targets' size begin with a squared
+    error of 1 + n^2 times that of their mean.
+    """
+    share = _LEFT / (1 + finding.value**2)
+    return _HELD_UP in finding.explanation and curve.falls_on and curve.is_down_to(share)
 
 
 def _was_mended(finding: Finding, curve: LossCurve) -> bool:

@@ -19,7 +19,9 @@ FIRST = 5
 WINDOW = 20
 """Losses that the present level is the mean of."""
 
-_TENTH = 0.1
+TENTH = 0.1
+"""Of the way to the lowest loss: a network that has no more left has solved its task."""
+
 _THROWN, _ABOUT, _QUARTER, _THREE = 1.5, 1.05, 0.75, 3.0
 _RISEN = 0.05
 """Of the start: levels of a loss that stays differ by less."""
@@ -141,26 +143,21 @@ class LossCurve:
     @property
     def has_learned(self) -> bool:
         """Whether the present level has half of the way from the start to the lowest behind it."""
-        return self._is_down_to(HALF)
+        return self.is_down_to(HALF)
 
     @property
     def is_solved(self) -> bool:
         """Whether the present level has nine tenths of the way from the start behind it, and no
         loss was thrown up.
         """
-        return self._is_down_to(_TENTH) and not self.was_thrown
-
-    @property
-    def is_down_to_a_tenth(self) -> bool:
-        """Whether it is, whatever it was between."""
-        return self._is_down_to(_TENTH)
+        return self.is_down_to(TENTH) and not self.was_thrown
 
     @property
     def is_solved_in_spite(self) -> bool:
         """Whether it is down to a tenth though a loss was thrown up, to less than three times the
         first.
         """
-        return not self._thrown.is_beyond(_THREE) and self._is_down_to(_TENTH)
+        return not self._thrown.is_beyond(_THREE) and self.is_down_to(TENTH)
 
     @property
     def falls_on(self) -> bool:
@@ -168,9 +165,9 @@ class LossCurve:
         and no loss was thrown up.
         """
         is_lowest = float(self._recent.mean()) <= _ABOUT * self._lowest
-        return is_lowest and self._is_down_to(_QUARTER) and not self.was_thrown
+        return is_lowest and self.is_down_to(_QUARTER) and not self.was_thrown
 
-    def _is_down_to(self, share: float) -> bool:
+    def is_down_to(self, share: float) -> bool:
         """Whether less than a share of the way from the start to the lowest is left."""
         if len(self._first) < FIRST:
             return False
