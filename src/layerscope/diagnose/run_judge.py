@@ -86,9 +86,10 @@ class Judge:
         ]
         if self.schedulers:
             found = [self._with_schedulers(each) for each in found]
+        told = story([*self._added, *found])
         if self.has_ended:
-            found = [with_few_steps(each, self._last_step + 1, self._thresholds) for each in found]
-        told = with_one_rate(story([*self._added, *found]))
+            told = [with_few_steps(each, self._last_step + 1, self._thresholds) for each in told]
+        told = with_one_rate(told)
         # With a warning beside it a symptom's note is a clue.
         if self._loss_curve.is_below_start and all(each.severity == "note" for each in told):
             told = [replace(each, harmless=self._asks_nothing(each)) for each in told]

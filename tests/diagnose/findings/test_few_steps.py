@@ -31,6 +31,27 @@ def test_more_steps_are_asked_for_first_where_few_were_taken(rule, remedy, steps
     assert (f"ended after {steps} steps" in told.explanation) == expected
 
 
+def test_what_follows_from_another_finding_asks_for_no_more_steps():
+    finding = Finding(
+        *(
+            "labels_without_signal",
+            "warning",
+            "loss",
+            20,
+            0,
+            50,
+            1.0,
+            1.0,
+            0.98,
+            "",
+            "why",
+            "print",
+        ),
+        because="vanishing_gradient",
+    )
+    assert with_few_steps(finding, 60, Thresholds()) == finding
+
+
 @pytest.mark.parametrize(("steps", "expected"), [(120, True), (170, False)])
 def test_a_training_says_at_its_end_that_it_was_short(steps, expected, tmp_path):
     torch.manual_seed(0)

@@ -9,8 +9,10 @@ from torch.nn import functional as F  # noqa: N812
 
 from layerscope.record.ends.adversaries import Adversaries
 
-MAKER, JUDGE = nn.Linear(3, 5), nn.Linear(5, 1)
-NOISE = torch.randn(12, 3)
+with torch.random.fork_rng():
+    torch.manual_seed(0)
+    MAKER, JUDGE = nn.Linear(3, 5), nn.Linear(5, 1)
+    NOISE = torch.randn(12, 3)
 
 
 def asked(

@@ -11,14 +11,14 @@ _TIMES = 2
 
 def with_few_steps(finding: Finding, steps: int, thresholds: Thresholds) -> Finding:
     """The finding; or one that asks for more steps first, where it says that the loss does not fall
-    by steps that are not too small, and the training ended soon.
+    by steps that are not too small and from no other finding, and the training ended soon.
 
     Args:
         steps: that the whole training has taken.
     """
     by_itself = finding.rule == "loss_not_falling" and "fits one batch" in finding.remedy
     is_one = by_itself or finding.rule == "labels_without_signal"
-    if not is_one or steps >= _TIMES * thresholds.patience:
+    if finding.because or not is_one or steps >= _TIMES * thresholds.patience:
         return finding
     return replace(
         finding,

@@ -180,10 +180,12 @@ def _was_mended_late(finding: Finding, curve: LossCurve) -> bool:
 
 def _was_mended(finding: Finding, curve: LossCurve) -> bool:
     """Whether the loss of classes, in multiples of chance, was below chance within the first steps,
-    of weights that are none too large; or is a tenth of it by now, of any.
+    of weights that are none too large; or is a tenth of it by now, if it began at no more than
+    twice the limit.
     """
     of_chance = f"uniform guessing (limit {finding.threshold:g})"
     if of_chance not in finding.explanation:
         return False
     at_once = f"{of_chance}, though" in finding.explanation and curve.fell_below(1 / finding.value)
-    return at_once or curve.is_below(_TENTH / finding.value)
+    mild = finding.value < 2 * finding.threshold
+    return at_once or (mild and curve.is_below(_TENTH / finding.value))
