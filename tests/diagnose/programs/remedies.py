@@ -174,7 +174,11 @@ _BY_RULE = {
         ("times larger: ", _AS_MANY_TIMES),
     ),
     "update_too_large": _SLOWER,
-    "update_too_small": lambda finding: optimizer.rate_times(10.0 ** (-3 - round(finding.value))),
+    "update_too_small": lambda finding: (
+        optimizer.rate_times(10.0 ** (-3 - round(finding.value)))
+        if math.isfinite(finding.value)
+        else optimizer.group(lr=1e-3)
+    ),
     "stalled": _of_text(("the same optimizer.lr", optimizer.every_step(optimizer.same_rates))),
     "learning_rate_gone": _of_text(
         ("a warm-up of a tenth", lambda _: None),
