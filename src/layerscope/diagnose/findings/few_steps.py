@@ -10,8 +10,8 @@ _TIMES = 2
 
 
 def with_few_steps(finding: Finding, steps: int, thresholds: Thresholds) -> Finding:
-    """The finding; or one that asks for more steps first, where it says that the loss does not fall
-    by steps that are not too small and from no other finding, and the training ended soon.
+    """The finding; or, of one that tells of a loss which does not fall and blames neither small
+    steps nor another finding, one that asks for more steps first: the training ended soon.
 
     Args:
         steps: that the whole training has taken.
