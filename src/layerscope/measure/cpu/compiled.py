@@ -11,6 +11,7 @@ rows are laid out, from other files: so what is kept is also of all files of thi
 import hashlib
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,10 @@ def jit_callback(kernel: Callable[[int], None]) -> Any:
 
 def _keep_for_these_files(compiled: Any) -> None:
     """What is kept of a kernel counts as long as all of this room's files are what they are."""
-    file = compiled._cache._cache_file
-    file._source_stamp = f"{file._source_stamp!r} {contents_of(Path(__file__).parents[1])}"
+    # numba has no name of its own for this: one that keeps it elsewhere asks for one file alone.
+    with suppress(AttributeError):
+        file = compiled._cache._cache_file
+        file._source_stamp = f"{file._source_stamp!r} {contents_of(Path(__file__).parents[1])}"
 
 
 @cache
